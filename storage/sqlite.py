@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from storage.errors import (
     SchemaTooNew,
@@ -54,20 +54,24 @@ class Store:
         self._busy_bound_s = busy_bound_s
         self._max_pages = max_pages
         self._local = threading.local()
-        self._all: list[sqlite3.Connection] = []
+        self._all: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._lock = threading.Lock()
         self._closed = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not path.exists():
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            self._identity = _identity(path)
         except OSError as error:
             raise StoreReadOnly(
                 f"The database {path} cannot be created: {error.strerror}.",
                 "Check the folder's permissions and free space.",
             ) from error
-        self._inode = path.stat().st_ino
-        self._migrate()
+        try:
+            self._migrate()
+        except BaseException:
+            self.close()
+            raise
 
     # connections ---------------------------------------------------------------------------------
 
@@ -79,8 +83,16 @@ class Store:
             conn = self._open()
             self._local.conn = conn
             with self._lock:
-                self._all.append(conn)
+                self._drop_orphans()
+                self._all.append((threading.current_thread(), conn))
         return conn
+
+    def _drop_orphans(self) -> None:
+        """Close the connections of threads that have ended."""
+        for thread, conn in self._all:
+            if not thread.is_alive():
+                conn.close()
+        self._all = [(thread, conn) for thread, conn in self._all if thread.is_alive()]
 
     @property
     def db(self) -> sqlite_utils.Database:
@@ -96,10 +108,17 @@ class Store:
     def _open(self) -> sqlite3.Connection:
         if self._closed:
             raise StoreError(f"The database {self.path.name} is already closed.")
+        self._still_there()
         try:
-            conn = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
+            conn = sqlite3.connect(
+                f"{self.path.absolute().as_uri()}?mode=rw",
+                uri=True,
+                timeout=0,
+                isolation_level=None,
+                check_same_thread=False,
+            )
         except sqlite3.Error as error:
-            raise self._explain(error) from error
+            self._refuse(error)
         conn.row_factory = sqlite3.Row
         wal = sqlite3.sqlite_version_info >= WAL_SAFE_FROM
 
@@ -123,7 +142,7 @@ class Store:
         """Close the connections of all threads."""
         self._closed = True
         with self._lock:
-            for conn in self._all:
+            for _, conn in self._all:
                 conn.close()
             self._all.clear()
         self._local = threading.local()
@@ -138,6 +157,7 @@ class Store:
 
     def read(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[sqlite3.Row]:
         """All rows of one query, read under one lock."""
+        self._still_there()
         return self._patiently(lambda: self.connection.execute(sql, params).fetchall())
 
     def read_one(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> sqlite3.Row | None:
@@ -147,42 +167,70 @@ class Store:
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """Several reads of one moment. Write nothing inside."""
-        conn = self.connection
-        if conn.in_transaction:
-            yield conn
-            return
-        self._patiently(lambda: (conn.execute("begin"), conn.execute("select 1 from sqlite_master limit 1").fetchall()))
-        try:
-            yield conn
-        finally:
-            conn.execute("rollback")
-
-    @contextlib.contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """One write transaction: the lock is taken first, everything inside happens or nothing does.
-
-        A `write` inside a `write` of the same thread joins it.
-        """
+        """Several reads of one moment. Write nothing inside; inside a `write` it shows that transaction."""
         conn = self.connection
         if conn.in_transaction:
             yield conn
             return
         self._still_there()
-        self._patiently(lambda: conn.execute("begin immediate"))
+
+        def begin() -> None:
+            self._roll_back(conn)
+            conn.execute("begin")
+            conn.execute("select 1 from sqlite_master limit 1").fetchall()
+
         try:
+            self._patiently(begin)
             yield conn
         except sqlite3.Error as error:
+            self._refuse(error)
+        finally:
             self._roll_back(conn)
-            raise self._explain(error) from error
-        except BaseException:
-            self._roll_back(conn)
-            raise
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One write transaction: the lock is taken first, everything inside happens or nothing does.
+
+        A `write` inside a `write` of the same thread is part of it, and undone alone if it fails and the outer one
+        goes on.
+        """
+        conn = self.connection
+        if conn.in_transaction:
+            with self._nested(conn):
+                yield conn
+            return
+        self._still_there()
+        self._patiently(lambda: conn.execute("begin immediate"))
+        self._local.writing = 1
         try:
+            yield conn
+            if _undone(conn):
+                raise StoreError(f"A change of {self.path} was undone half-way; nothing was written.", "Try again.")
             self._patiently(lambda: conn.execute("commit"))
-        except BaseException:
+        except sqlite3.Error as error:
+            self._refuse(error)
+        finally:
+            self._local.writing = 0
             self._roll_back(conn)
+
+    @contextlib.contextmanager
+    def _nested(self, conn: sqlite3.Connection) -> Iterator[None]:
+        depth: int = getattr(self._local, "writing", 0)
+        if not depth:
+            raise StoreError("A change was tried inside a read-only look at the database; nothing was written.")
+        name = f"nested_{depth}"
+        conn.execute(f"savepoint {name}")
+        self._local.writing = depth + 1
+        try:
+            yield
+            conn.execute(f"release {name}")
+        except BaseException:
+            if conn.in_transaction:
+                conn.execute(f"rollback to {name}")
+                conn.execute(f"release {name}")
             raise
+        finally:
+            self._local.writing = depth
 
     @staticmethod
     def _roll_back(conn: sqlite3.Connection) -> None:
@@ -200,17 +248,17 @@ class Store:
             try:
                 return act()
             except sqlite3.OperationalError as error:
-                busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+                busy = _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
                 if not busy or time.monotonic() >= deadline:
-                    raise self._explain(error) from error
+                    self._refuse(error)
                 time.sleep(random.uniform(_RETRY_MIN_S, _RETRY_MAX_S))
-            except sqlite3.DatabaseError as error:
-                raise self._explain(error) from error
+            except sqlite3.Error as error:
+                self._refuse(error)
 
     def _still_there(self) -> None:
         try:
-            same = self.path.stat().st_ino == self._inode
-        except FileNotFoundError:
+            same = _identity(self.path) == self._identity
+        except OSError:
             same = False
         if not same:
             raise StoreGone(
@@ -218,57 +266,77 @@ class Store:
                 "Put the file back or restart Stas.",
             )
 
-    def _explain(self, error: sqlite3.Error) -> Exception:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    def _refuse(self, error: sqlite3.Error) -> NoReturn:
+        """Raise the error as a sentence; one that is a bug stays as it is."""
+        explained = self._explain(error)
+        if explained is None:
+            raise error
+        raise explained from error
+
+    def _explain(self, error: sqlite3.Error) -> StoreError | None:
         name = str(self.path)
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return StoreUnavailable(
-                f"The database {name} stayed locked for {self._busy_bound_s:.0f} s; nothing was written.",
-                "Another program holds it; close it or try again.",
-            )
-        if code == sqlite3.SQLITE_FULL:
-            return StoreFull(
-                f"No room left for the database {name}; nothing was half written.", "Free disk space and try again."
-            )
-        if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
-            return StoreReadOnly(
-                f"The database {name} is read-only; nothing was written.", "Make it writable for your user."
-            )
-        if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR):
-            return StoreError(
-                f"The database {name} cannot be read or written: {error}.", "Check the disk and the permissions."
-            )
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            return StoreCorrupt(
-                f"{name} is not a sound database: {error}.",
-                "Move it away and restore a copy; Stas will not overwrite it.",
-            )
-        return error
+        match _code(error):
+            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+                return StoreUnavailable(
+                    f"The database {name} stayed locked for {self._busy_bound_s:.0f} s; nothing was written.",
+                    "Another program holds it; close it or try again.",
+                )
+            case sqlite3.SQLITE_FULL:
+                return StoreFull(
+                    f"No room left for the database {name}; nothing was half written.", "Free disk space and try again."
+                )
+            case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+                return StoreReadOnly(
+                    f"The database {name} is read-only; nothing was written.", "Make it writable for your user."
+                )
+            case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR:
+                return StoreError(
+                    f"The database {name} cannot be read or written: {error}.", "Check the disk and the permissions."
+                )
+            case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+                return StoreCorrupt(
+                    f"{name} is not a sound database: {error}.",
+                    "Move it away and restore a copy; Stas will not overwrite it.",
+                )
+        return None
 
     # schema --------------------------------------------------------------------------------------
 
     def _migrate(self) -> None:
-        conn = self.connection
-        have = self._version(conn)
+        if self._known() == len(self._migrations):
+            return
+        with self.write() as conn:
+            for version in range(self._known(), len(self._migrations)):
+                self._migrations[version](conn)
+                conn.execute(f"pragma user_version = {version + 1}")
+
+    def _known(self) -> int:
+        """The schema the file has. Raises `SchemaTooNew`."""
+        have = self._version(self.connection)
         if have > len(self._migrations):
-            self.close()
             raise SchemaTooNew(
                 f"The database {self.path} has schema {have}; this Stas knows {len(self._migrations)}.",
                 "Use the Stas that wrote it, or a newer one.",
             )
-        if have == len(self._migrations):
-            return
-        try:
-            with self.write() as conn:
-                for version in range(self._version(conn), len(self._migrations)):
-                    self._migrations[version](conn)
-                    conn.execute(f"pragma user_version = {version + 1}")
-        except BaseException:
-            self.close()
-            raise
+        return have
 
     def _version(self, conn: sqlite3.Connection) -> int:
         return int(self._patiently(lambda: conn.execute("pragma user_version").fetchone())[0])
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; 0 for errors of the Python module itself."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _undone(conn: sqlite3.Connection) -> bool:
+    """SQLite itself rolled the transaction back, e.g. on a full disk, and somebody caught the error."""
+    return not conn.in_transaction
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def statements(script: str) -> Iterator[str]:
