@@ -65,6 +65,10 @@ class PlatformReader(Protocol):
         """Messages not yet acknowledged, newest first, each id once."""
         ...
 
+    def inbox_count(self) -> int:
+        """How many messages are not acknowledged."""
+        ...
+
     def message(self, message_id: str) -> Message:
         """One message. Raises `NotFound`."""
         ...
