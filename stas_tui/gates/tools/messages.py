@@ -1,0 +1,307 @@
+"""`message_agent`, `slack_dm`, `remember`, and taking a message off the inbox (T10-T13, R12-R16, R97, R122-R129)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from stas_tui.gates import policy, slack_rules
+from stas_tui.gates.contract import BadCall, Call, Effect, NotDone, Plan, RiskLine, Shown, deny
+from stas_tui.gates.tools.base import MESSAGE_LIMIT, TEXT_LIMIT, BaseTool, only, scan_texts, text_of
+from stas_tui.platforms.base import PlatformError
+from storage.records import Action, EffectClass, Evidence, GateLevel, Json, OutgoingMessage
+
+_ASKS_FOR_CHANGE = re.compile(
+    r"\b(P0|please|merge|deploy|revert|roll ?back|rotate|restart|delete|drop|migrat\w+|change|apply|approve|"
+    r"scale|disable|enable|block|stop|start|run)\b",
+    re.IGNORECASE,
+)
+
+
+def _caused(call: Call) -> list[Evidence]:
+    return [Evidence(kind="message", ref=call.caused_by, text="this answers it")] if call.caused_by else []
+
+
+class MessageAgent(BaseTool):
+    """A message to another agent. It asks a person if it asks for a change; information is logged."""
+
+    name = "message_agent"
+    effect_class = EffectClass.LOOKUP
+
+    def check(self, args: Mapping[str, Any]) -> Json:
+        """`agentId` (an id or a configured name), `message`."""
+        only(args, "agentId", "message")
+        return {
+            "agentId": text_of(args, "agentId", limit=200),
+            "message": text_of(args, "message", limit=MESSAGE_LIMIT),
+        }
+
+    def natural_key(self, args: Json) -> str:
+        """One message for each recipient and text."""
+        return f"message:{args['agentId']}:{args['message'][:200]}"
+
+    def plan(self, call: Call) -> Plan:
+        """Recipient and text."""
+        name, text = call.args["agentId"], call.args["message"]
+        known = {**{identity: identity for identity in self.rules.agents.values()}, **self.rules.agents}
+        if name not in known:
+            raise deny("R129", f"No id is configured for the agent «{name}».", "Add it under [agents] in stas.toml.")
+        policy.refuse_secrets(scan_texts(message=text), "The message")
+        asks = _ASKS_FOR_CHANGE.search(text)
+        return Plan(
+            plan={"to": known[name], "name": name, "message": text},
+            shown=Shown(
+                title=f"Message {name}",
+                risk_level="low",
+                risk=[
+                    RiskLine(
+                        kind="asks for a change" if asks else "information",
+                        level="warn" if asks else "ok",
+                        text=f"«{asks.group(0)}»" if asks else "nothing is asked of the other agent",
+                    )
+                ],
+                evidence=_caused(call),
+            ),
+            level=GateLevel.GATE if asks else GateLevel.LOG,
+        )
+
+    def intended(self, action: Action) -> Json:
+        """Recipient and text."""
+        assert action.revision is not None
+        return {"to": action.revision.plan["to"], "message": action.revision.plan["message"]}
+
+    def apply(self, action: Action, key: str) -> Effect:
+        """Deliver once under the action's key."""
+        assert action.revision is not None
+        plan = action.revision.plan
+        try:
+            sent = self.door.platform.send(to=plan["to"], channel="agent", text=plan["message"], key=key)
+        except PlatformError as error:
+            raise NotDone(error.what, error.mend) from error
+        return _sent(sent)
+
+    def find(self, action: Action, key: str) -> Effect | None:
+        """The message sent under this key."""
+        sent = self.door.platform.sent_by_key(key)
+        return _sent(sent) if sent else None
+
+
+def _sent(sent: OutgoingMessage) -> Effect:
+    return Effect(
+        requested={"to": sent.to},
+        observed={"id": sent.id, "to": sent.to, "message": sent.text, "state": sent.state, "category": sent.category},
+    )
+
+
+class SlackDm(BaseTool):
+    """A direct message to the human, in one of five categories. Kept in the outbox: sending is not configured here."""
+
+    name = "slack_dm"
+    effect_class = EffectClass.LOOKUP
+
+    def check(self, args: Mapping[str, Any]) -> Json:
+        """`message`, `urgent?`, `category?` (chosen by a person; none is refused)."""
+        only(args, "message", "urgent", "category")
+        urgent = args.get("urgent")
+        if urgent is not None and not isinstance(urgent, bool):
+            raise BadCall("urgent must be true or false.")
+        category = text_of(args, "category", limit=40, required=False)
+        if urgent is None:
+            urgent = slack_rules.default_urgent(category) if category in slack_rules.CATEGORIES else True
+        return {"message": text_of(args, "message", limit=MESSAGE_LIMIT), "urgent": urgent, "category": category}
+
+    def natural_key(self, args: Json) -> str:
+        """One message for each category in a pulse."""
+        return f"slack:{args['category'] or 'none'}"
+
+    def plan(self, call: Call) -> Plan:
+        """Category and text as it will look."""
+        args = call.args
+        problem = slack_rules.category_problem(args["category"], args["message"])
+        if problem:
+            raise deny("R127", problem, "Use message_agent or the summary for routine updates.")
+        policy.refuse_secrets(scan_texts(message=args["message"]), "The message")
+        return Plan(
+            plan={
+                "to": self.rules.human,
+                "category": args["category"],
+                "urgent": args["urgent"],
+                "message": args["message"],
+                "delivery": "kept in the outbox: Slack is not configured",
+            },
+            shown=Shown(
+                title=f"Slack message to {self.rules.human}",
+                step="11",
+                risk_level="low",
+                risk=[
+                    RiskLine(kind="interrupts", level="warn", text=f"{self.rules.human}, category {args['category']}")
+                ],
+                evidence=_caused(call),
+                warnings=["Slack is not configured: it stays in the outbox, nothing is sent"],
+            ),
+            level=GateLevel.GATE,
+        )
+
+    def intended(self, action: Action) -> Json:
+        """Recipient, text, category."""
+        assert action.revision is not None
+        plan = action.revision.plan
+        return {"to": plan["to"], "message": plan["message"], "category": plan["category"]}
+
+    def apply(self, action: Action, key: str) -> Effect:
+        """Keep it in the outbox once under the action's key."""
+        assert action.revision is not None
+        plan = action.revision.plan
+        sent = self.door.platform.send(
+            to=plan["to"],
+            channel="slack",
+            text=plan["message"],
+            key=key,
+            category=plan["category"],
+            urgent=plan["urgent"],
+            state="not configured",
+        )
+        return _sent(sent)
+
+    def find(self, action: Action, key: str) -> Effect | None:
+        """The outbox row of this key."""
+        sent = self.door.platform.sent_by_key(key)
+        return _sent(sent) if sent else None
+
+
+class Remember(BaseTool):
+    """Store a memory. A shared one asks a person, a private one is logged (T13, R97, R98)."""
+
+    name = "remember"
+    effect_class = EffectClass.CONVERGE
+
+    def check(self, args: Mapping[str, Any]) -> Json:
+        """`type`, `title`, `text`, and `shared`, `tags` (also inside `options`); `quarantined` for outside text."""
+        only(args, "type", "title", "text", "shared", "tags", "options", "quarantined")
+        options = args.get("options") or {}
+        if not isinstance(options, Mapping):
+            raise BadCall("options must hold shared and tags.")
+        tags = args.get("tags", options.get("tags", []))
+        if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
+            raise BadCall("tags must be a list of words.")
+        return {
+            "type": text_of(args, "type", limit=40),
+            "title": text_of(args, "title", limit=500),
+            "text": text_of(args, "text", limit=TEXT_LIMIT),
+            "shared": bool(args.get("shared", options.get("shared", False))),
+            "tags": list(tags),
+            "quarantined": bool(args.get("quarantined", False)),
+        }
+
+    def natural_key(self, args: Json) -> str:
+        """One memory for each title."""
+        return f"remember:{args['title']}"
+
+    def already(self, call: Call) -> Json | None:
+        """The very same memory is stored already."""
+        memory = self.door.platform.find_memory(call.args["title"], call.args["text"])
+        return None if memory is None else {"id": memory.id, "title": memory.title, "duplicate": True}
+
+    def plan(self, call: Call) -> Plan:
+        """The memory word for word."""
+        args = call.args
+        policy.refuse_secrets(scan_texts(title=args["title"], text=args["text"]), "The memory")
+        return Plan(
+            plan=dict(args),
+            shown=Shown(
+                title=f"Save {'shared ' * args['shared']}memory",
+                step="7E",
+                risk_level="low",
+                risk=[
+                    RiskLine(
+                        kind="blast radius",
+                        level="warn" if args["shared"] else "ok",
+                        text="every agent that recalls it acts on it" if args["shared"] else "this agent only",
+                    )
+                ],
+                evidence=_caused(call),
+            ),
+            level=GateLevel.GATE if args["shared"] else GateLevel.LOG,
+        )
+
+    def intended(self, action: Action) -> Json:
+        """Title, flag and tags."""
+        assert action.revision is not None
+        plan = action.revision.plan
+        return {"title": plan["title"], "shared": plan["shared"], "tags": plan["tags"]}
+
+    def apply(self, action: Action, key: str) -> Effect:
+        """Store and read back."""
+        assert action.revision is not None
+        plan = action.revision.plan
+        try:
+            self.door.platform.remember(
+                plan["type"],
+                plan["title"],
+                plan["text"],
+                shared=plan["shared"],
+                tags=plan["tags"],
+                author=self.rules.agent,
+                quarantined=plan["quarantined"],
+            )
+        except PlatformError as error:
+            raise NotDone(error.what, error.mend) from error
+        effect = self.find(action, key)
+        if effect is None:
+            raise NotDone("The memory was taken but is not there.")
+        return effect
+
+    def find(self, action: Action, key: str) -> Effect | None:
+        """The memory with this title and text."""
+        assert action.revision is not None
+        plan = action.revision.plan
+        memory = self.door.platform.find_memory(plan["title"], plan["text"])
+        if memory is None:
+            return None
+        return Effect(
+            requested={"title": plan["title"]},
+            observed={"id": memory.id, "title": memory.title, "shared": memory.shared, "tags": list(memory.tags)},
+        )
+
+
+class AcknowledgeMessage(BaseTool):
+    """Take a message off the inbox; it is kept and can be read. Logged."""
+
+    name = "acknowledge_message"
+    effect_class = EffectClass.CONVERGE
+
+    def check(self, args: Mapping[str, Any]) -> Json:
+        """`messageId`."""
+        only(args, "messageId")
+        return {"messageId": text_of(args, "messageId", limit=200)}
+
+    def natural_key(self, args: Json) -> str:
+        """Each message once."""
+        return f"ack:{args['messageId']}"
+
+    def plan(self, call: Call) -> Plan:
+        """The message's id."""
+        message = self.door.platform.message(call.args["messageId"])
+        return Plan(
+            plan={"message": message.id},
+            shown=Shown(title=f"Acknowledge {message.id}", step="1", risk_level="low"),
+            level=GateLevel.LOG,
+        )
+
+    def apply(self, action: Action, key: str) -> Effect:
+        """Acknowledge and read back."""
+        assert action.revision is not None
+        message = self.door.platform.acknowledge(action.revision.plan["message"])
+        return Effect(
+            requested={"message": message.id},
+            observed={"message": message.id, "acknowledged": message.acknowledged_at is not None},
+        )
+
+    def find(self, action: Action, key: str) -> Effect | None:
+        """It happened if the message says so."""
+        assert action.revision is not None
+        message = self.door.platform.message(action.revision.plan["message"])
+        if message.acknowledged_at is None:
+            return None
+        return Effect(requested={"message": message.id}, observed={"message": message.id, "acknowledged": True})

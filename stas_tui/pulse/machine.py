@@ -1,0 +1,297 @@
+"""The machine that walks a pulse through its eleven steps, one thing at a time.
+
+Everything it knows stands in the record: any process may go on where another one stopped or died. It never waits
+for a person or an executor; it says what is needed and returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from stas_tui.gates.contract import BadCall
+from stas_tui.pulse import after, executing, look, summary_facts
+from stas_tui.pulse.context import Context, Found, Progress
+from stas_tui.pulse.executing import ReviewRefused
+from stas_tui.pulse.summary import render_summary
+from stas_tui.pulse.work import Work
+from storage.clock import MINUTE
+from storage.errors import StasError
+from storage.owner import this_owner
+from storage.records import STEP_NAMES, DataState, Json, Mode, Pulse, RunState, Step, StepState
+
+DRIVE_LEASE_MS = 2 * MINUTE
+OVER = (StepState.DONE, StepState.SKIPPED, StepState.FAILED)
+
+STEPS: dict[int, Callable[[Context, Pulse], Found]] = {
+    1: look.inbox,
+    2: look.memories,
+    3: look.projects,
+    4: look.visions,
+    5: look.queue,
+    6: look.health,
+    8: after.validation,
+    9: after.isolation,
+}
+"""The steps that only look; 7, 10 and 11 have effects and phases of their own."""
+
+
+class Machine:
+    """One profile's pulse: begin, advance, pause, skip, override, judge, close."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._owner = this_owner()
+
+    # the life of a pulse --------------------------------------------------------------------------
+
+    def current(self) -> Pulse | None:
+        """The pulse that has not ended, if there is one."""
+        return self.context.pulses.current()
+
+    def begin(self, *, operator: str, mode: Mode, policy_digest: str = "") -> Pulse:
+        """Start a pulse. Raises if one is open, or if the agent has no name (R1)."""
+        agent = self.context.agent
+        if not agent.strip() or "{{" in agent:
+            raise BadCall("AGENT_NAME is not filled in; no pulse starts without it.", "Set agent_name in stas.toml.")
+        return self.context.pulses.begin(agent=agent, operator=operator, mode=mode, policy_digest=policy_digest)
+
+    def recover(self) -> list[str]:
+        """After a restart: settle half-done effects, look after runs, and say what happened."""
+        told = self.context.toolbox.recover()
+        for run in self.context.runs.unfinished():
+            status = self.context.door.executor.status(run.id)
+            if status is None:
+                self.context.runs.update_state(run.id, RunState.FINISHED, self.context.clock.now())
+                told.append(f"{run.id} of {run.task_id} was never started.")
+            elif status.state is RunState.FINISHED:
+                self.context.runs.update_state(run.id, RunState.FINISHED, status.ended_at)
+                told.append(f"{run.id} of {run.task_id} ended meanwhile: {status.stop}.")
+            else:
+                told.append(f"{run.id} of {run.task_id} is still working; it was found again.")
+        pulse = self.current()
+        if told:
+            self.context.journal.record(
+                "control.recovered", actor="system", pulse_id=pulse.id if pulse else None, body={"told": told}
+            )
+        return told
+
+    def interrupted(self) -> bool:
+        """True if the open pulse was left by a process that no longer lives."""
+        return self.current() is not None
+
+    # walking --------------------------------------------------------------------------------------
+
+    def position(self, aside: frozenset[int] = frozenset()) -> Step | None:
+        """The step that is due; None when all eleven are over. Steps set `aside` are passed by, undecided."""
+        pulse = self._pulse()
+        for step in self.context.pulses.steps(pulse.id):
+            if step.state not in OVER and step.n not in aside:
+                return step
+        return None
+
+    def advance(self, aside: frozenset[int] = frozenset()) -> Progress:
+        """Do the next thing and say what is needed then."""
+        pulse = self._pulse()
+        with self.context.pulses.drive(pulse.id, self._owner, DRIVE_LEASE_MS):
+            halted, by, reason = self.context.journal.halted()
+            step = self.position(aside)
+            steps = self.context.pulses.steps(pulse.id)
+            if halted:
+                where = step or steps[-1]
+                return Progress(pulse=pulse, step=where, needs="paused", say=f"Paused by {by}: {reason or 'no reason'}")
+            if step is None:
+                return Progress(
+                    pulse=pulse, step=steps[-1], needs="summary", say="Read the summary and confirm the end"
+                )
+            if step.n == 7:
+                return self._guarded(pulse, step, lambda: Work(self.context, pulse).advance())
+            if step.n == 10:
+                return self._guarded(pulse, step, lambda: after.follow_ups(self.context, pulse))
+            if step.n == 11:
+                return self._guarded(pulse, step, lambda: after.report(self.context, pulse))
+            return self._look(pulse, step.n)
+
+    def _look(self, pulse: Pulse, n: int) -> Progress:
+        self._set(pulse, n, StepState.ACTIVE, DataState.UNKNOWN, "", None)
+        try:
+            found = STEPS[n](self.context, pulse)
+        except StasError as error:
+            failed = self._set(pulse, n, StepState.FAILED, DataState.ERROR, str(error), None)
+            return Progress(pulse=pulse, step=failed, say=f"{STEP_NAMES[n]} failed: {error}")
+        state = StepState.FAILED if found.state in (DataState.ERROR, DataState.DENIED) else found.step_state
+        step = self._set(pulse, n, state, found.state, found.note, found.data)
+        return Progress(pulse=pulse, step=step, say=f"{STEP_NAMES[n]}: {found.note}")
+
+    def _guarded(self, pulse: Pulse, step: Step, act: Callable[[], Progress]) -> Progress:
+        try:
+            return act()
+        except StasError as error:
+            self.context.journal.record(
+                "step.stumbled", actor="system", pulse_id=pulse.id, body={"step": step.n, "what": str(error)}
+            )
+            return Progress(pulse=pulse, step=step, needs="blocked", say=str(error))
+
+    def _set(self, pulse: Pulse, n: int, state: StepState, data_state: DataState, note: str, data: Json | None) -> Step:
+        return self.context.pulses.set_step(
+            pulse.id, n, state=state, data_state=data_state, note=note, data=data, actor=self.context.agent
+        )
+
+    # a person's hand ------------------------------------------------------------------------------
+
+    def pause(self, *, by: str, reason: str = "") -> None:
+        """Stop new effects at once, everywhere. A running executor goes on until it is cancelled."""
+        self.context.journal.halt(by=by, reason=reason)
+
+    def resume(self, *, by: str, reason: str) -> None:
+        """Go on after a pause. Raises without a reason."""
+        self.context.journal.lift(by=by, reason=reason)
+
+    def skip(self, *, by: str, reason: str) -> Step:
+        """Skip the step that is due, with a typed reason (R2)."""
+        pulse = self._pulse()
+        step = self.position()
+        if step is None:
+            raise BadCall("No step is left to skip.")
+        if not reason.strip():
+            raise BadCall("Skipping a step needs a reason; it stands in the summary.")
+        if step.n == 7:
+            return executing.give_up(Work(self.context, pulse), by=by, reason=reason).step
+        return self.context.pulses.set_step(
+            pulse.id, step.n, state=StepState.SKIPPED, note=f"skipped by {by}: {reason.strip()}", actor=by
+        )
+
+    def retry(self, n: int, *, by: str) -> Step:
+        """Run a step that looks again: a failed one, or one whose facts have aged."""
+        if n not in STEPS:
+            raise BadCall(f"Step {n} cannot be run again on its own.")
+        return self.context.pulses.set_step(self._pulse().id, n, state=StepState.TODO, note="", actor=by)
+
+    def override(self, *, by: str, reason: str) -> None:
+        """Go on against the lock that was named, with a typed reason for the log and the summary."""
+        if not reason.strip():
+            raise BadCall("An override needs a typed reason.")
+        work = self.work()
+        work.save(override={"by": by, "reason": reason.strip()}, locked=None)
+
+    def prefer(self, task_id: str, *, by: str, reason: str) -> None:
+        """Take another task than the first of the queue (R35)."""
+        work = self.work()
+        if work.state.get("phase", "claim") != "claim" or work.state.get("claim_action"):
+            raise BadCall("A task is being claimed already.", "Reject that gate first.")
+        if not reason.strip():
+            raise BadCall("Say why this task comes first; it stands in the log.")
+        if task_id not in [task.id for task, _ in work.candidates()]:
+            raise BadCall(f"{task_id} is not ready to be claimed.")
+        work.save(preferred={"task": task_id, "by": by, "reason": reason.strip()}, claiming=None)
+
+    def set_mode(self, mode: Mode, *, by: str, reason: str = "") -> None:
+        """Lower the mode at once; raising it needs a reason."""
+        self.context.pulses.set_mode(self._pulse().id, mode, by=by, reason=reason)
+
+    def work(self) -> Work:
+        """Step 7 of the open pulse."""
+        return Work(self.context, self._pulse())
+
+    def set_text(self, what: str, text: str, *, by: str, title: str = "") -> None:
+        """A person's words for the prompt, the pull request or the memory; linted at the next advance."""
+        work = self.work()
+        if what == "prompt":
+            if work.state.get("phase") not in ("prompt", "spawn"):
+                raise BadCall("The prompt can be changed only before it is spawned.")
+            self._withdraw(work, "spawn_action", by)
+            work.save(prompt=text, prompt_by=by, phase="prompt", spawn_action=None)
+        elif what == "pull request":
+            self._withdraw(work, "pr_action", by)
+            work.save(pr_title=title, pr_body=text, pr_action=None)
+        elif what == "memory":
+            self._withdraw(work, "remember_action", by)
+            work.save(memory_title=title, memory_text=text, remember_action=None)
+        else:
+            raise BadCall(f"There is no text called {what}.")
+        self.context.journal.record(
+            "text.edited", actor=by, pulse_id=work.pulse.id, body={"what": what, "bytes": len(text.encode())}
+        )
+
+    def _withdraw(self, work: Work, slot: str, by: str) -> None:
+        answer = work.asked(slot)
+        if answer is not None and answer.waits and answer.action is not None:
+            self.context.journal.withdraw(answer.action.id, by=by, reason="the text was changed before the answer")
+
+    def work_directly(self, *, by: str, reason: str) -> None:
+        """Work in the workspace by hand instead of spawning (R83, R85)."""
+        work = self.work()
+        if work.state.get("phase") not in ("prompt", "spawn"):
+            raise BadCall("Working directly is chosen before the spawn.")
+        if work.state.get("method") == "spawn_executor" and not reason.strip():
+            raise ReviewRefused("This task counts as complex; say why it is done by hand.")
+        self._withdraw(work, "spawn_action", by)
+        work.save(phase="direct", method="direct", method_why=reason or work.state.get("method_why"), spawn_action=None)
+
+    def direct_done(self, *, by: str) -> None:
+        """The work by hand is done; the same review follows (R91)."""
+        work = self.work()
+        if work.state.get("phase") != "direct":
+            raise BadCall("Nothing is being worked on by hand.")
+        work.save(phase="review", run=None, result=None)
+
+    def accept(self, *, by: str, reason: str = "", ticked: list[int] | None = None) -> None:
+        """The result is good enough for step E. Raises `ReviewRefused`."""
+        executing.accept(self._in_review(), by=by, reason=reason, ticked=ticked or [])
+
+    def respawn(self, *, by: str, cause: str, prompt: str) -> None:
+        """Another try. Raises `ReviewRefused`."""
+        executing.respawn(self._in_review(), by=by, cause=cause, prompt=prompt)
+
+    def park(self, *, by: str) -> None:
+        """Ask the architect and park the task."""
+        executing.park(self._in_review(), by=by)
+
+    def give_up(self, *, by: str, reason: str) -> Progress:
+        """Leave the task; step 7 is over."""
+        return executing.give_up(self.work(), by=by, reason=reason)
+
+    def cancel_run(self, *, by: str) -> str:
+        """Stop the running executor by the cancel ladder; returns what became of it."""
+        work = self.work()
+        run_id = work.state.get("run")
+        if work.state.get("phase") != "run" or run_id is None:
+            raise BadCall("No executor is running.")
+        self.context.journal.record("run.cancelled", actor=by, pulse_id=work.pulse.id, body={"run": run_id})
+        status = self.context.door.executor.cancel(run_id)
+        left = f"; still alive: {', '.join(map(str, status.survivors))}" if status.survivors else "; nothing is left"
+        return f"{run_id} ended: {status.stop}{left}"
+
+    def _in_review(self) -> Work:
+        work = self.work()
+        if work.state.get("phase") != "review" or work.state.get("result") is None:
+            raise ReviewRefused("There is no result to judge.")
+        return work
+
+    # the end --------------------------------------------------------------------------------------
+
+    def summary(self, pulse_id: str | None = None) -> str:
+        """The Pulse Summary as the log has it now, or the published one of an ended pulse."""
+        pulse = self.context.pulses.get(pulse_id) if pulse_id else self._pulse()
+        if pulse.ended_at is not None and pulse.summary:
+            return pulse.summary
+        return render_summary(summary_facts.facts(self.context, pulse))
+
+    def close(self, *, by: str, outcome: str = "complete") -> Pulse:
+        """End the pulse: publish the summary, withdraw open gates, carry live runs over.
+
+        `complete` needs all steps over; `interrupted` closes a pulse that a crash cut off.
+        """
+        pulse = self._pulse()
+        if outcome == "complete" and self.position() is not None:
+            step = self.position()
+            assert step is not None
+            raise BadCall(f"Step {step.n} {step.name} is not over.", "Step on, or skip it with a reason.")
+        facts = summary_facts.facts(self.context, replace(pulse, outcome=outcome, ended_at=self.context.clock.now()))
+        return self.context.pulses.end(pulse.id, outcome=outcome, summary=render_summary(facts), by=by)
+
+    def _pulse(self) -> Pulse:
+        pulse = self.current()
+        if pulse is None:
+            raise BadCall("No pulse is open.", "Begin one.")
+        return pulse

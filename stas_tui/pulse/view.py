@@ -1,0 +1,173 @@
+"""What every face draws: one consistent look at the pulse, read from the databases and never from the machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from stas_tui.gates.contract import Shown
+from stas_tui.platforms.base import PlatformError
+from stas_tui.platforms.order import work_order
+from stas_tui.pulse.after import ISOLATION_POINTS
+from stas_tui.pulse.context import Context
+from storage.clock import DAY
+from storage.errors import StasError
+from storage.records import (
+    Action,
+    DataState,
+    Event,
+    Finding,
+    Json,
+    Mode,
+    Pulse,
+    Run,
+    RunState,
+    Step,
+    StepState,
+    Task,
+)
+
+TIMELINE = 200
+OVER = (StepState.DONE, StepState.SKIPPED, StepState.FAILED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRow:
+    """One task as the queue panel shows it."""
+
+    task: Task
+    state: str
+    """`yours` waits for a person, `running`, `next`, `held`, `waiting`."""
+    why: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Everything the main screen shows except the inbox rows, which are read page by page."""
+
+    at: int
+    pulse: Pulse | None
+    mode: Mode
+    steps: tuple[Step, ...] = ()
+    position: int | None = None
+    gates: tuple[Action, ...] = ()
+    inbox_count: int = 0
+    inbox_state: DataState = DataState.UNKNOWN
+    inbox_reason: str = ""
+    queue: tuple[QueueRow, ...] = ()
+    queue_state: DataState = DataState.UNKNOWN
+    queue_reason: str = ""
+    health: tuple[Finding, ...] = ()
+    isolation: dict[str, dict[str, Finding]] = field(default_factory=dict)
+    """Tenant to point to finding."""
+    points: tuple[str, ...] = ISOLATION_POINTS
+    work: Json = field(default_factory=dict)
+    run: Run | None = None
+    timeline: tuple[Event, ...] = ()
+    today: tuple[int, int, int] = (0, 0, 0)
+    """Approved, rejected, deferred in the last 24 hours."""
+    halted: bool = False
+    halted_by: str = ""
+    problem: str = ""
+    """Why the look itself failed, if it did."""
+
+
+def take_view(context: Context, *, idle_mode: Mode, pulse_id: str | None = None) -> View:
+    """Look at the open pulse, or at a recorded one. Never raises: a dead store becomes `problem`."""
+    now = context.clock.now()
+    try:
+        return _look(context, now, idle_mode, pulse_id)
+    except StasError as error:
+        return View(at=now, pulse=None, mode=idle_mode, problem=str(error))
+
+
+def _look(context: Context, now: int, idle_mode: Mode, pulse_id: str | None) -> View:
+    pulse = context.pulses.get(pulse_id) if pulse_id else context.pulses.current()
+    halted, halted_by, _ = context.journal.halted()
+    gates = tuple(context.journal.pending())
+    queue, queue_state, queue_reason = _queue(context, now, gates, pulse)
+    inbox_state, inbox_reason, inbox_count = DataState.UNKNOWN, "", 0
+    try:
+        inbox_count = context.door.platform.inbox_count()
+        inbox_state = DataState.OK if inbox_count else DataState.EMPTY
+    except PlatformError as error:
+        inbox_state, inbox_reason = DataState.ERROR, str(error)
+    common: Json = {
+        "at": now,
+        "pulse": pulse,
+        "gates": gates,
+        "queue": queue,
+        "queue_state": queue_state,
+        "queue_reason": queue_reason,
+        "inbox_state": inbox_state,
+        "inbox_reason": inbox_reason,
+        "inbox_count": inbox_count,
+        "today": _today(context, now),
+        "halted": halted,
+        "halted_by": halted_by,
+    }
+    if pulse is None:
+        return View(mode=idle_mode, **common)
+    steps = tuple(context.pulses.steps(pulse.id))
+    findings = context.findings.of_pulse(pulse.id)
+    work = context.pulses.work(pulse.id)
+    run = next((r for r in reversed(context.runs.of_pulse(pulse.id)) if r.id == work.get("run")), None)
+    return View(
+        mode=pulse.mode,
+        steps=steps,
+        position=next((s.n for s in steps if s.state not in OVER), None),
+        health=tuple(f for f in findings if f.check == "health"),
+        isolation=_matrix(context, findings),
+        work=work,
+        run=run,
+        timeline=tuple(context.journal.events(pulse_id=pulse.id, limit=TIMELINE, newest=True)),
+        **common,
+    )
+
+
+def _queue(
+    context: Context, now: int, gates: tuple[Action, ...], pulse: Pulse | None
+) -> tuple[tuple[QueueRow, ...], DataState, str]:
+    platform = context.door.platform
+    try:
+        tasks = [t for p in platform.projects() if p.status == "active" for t in platform.tasks(p.id)]
+    except PlatformError as error:
+        return (), DataState.ERROR, str(error)
+    law = work_order(tasks, columns=context.rules.columns, agent=context.agent, now=now)
+    asked = {a.revision.plan.get("task") for a in gates if a.revision}
+    running = (
+        {r.task_id: r for r in context.runs.of_pulse(pulse.id) if r.state is not RunState.FINISHED} if pulse else {}
+    )
+    rows = []
+    for ranked in law.ready:
+        task = ranked.task
+        state = "yours" if task.id in asked else "running" if task.id in running else "next"
+        owner = "you" if state == "yours" else running[task.id].id if task.id in running else task.assignee or "–"
+        rows.append(QueueRow(task=task, state=state, why=ranked.why, owner=owner))
+    for task, reason in law.waiting:
+        rows.append(QueueRow(task=task, state="held", why=reason, owner=task.assignee or "–"))
+    return tuple(rows), DataState.OK if rows else DataState.EMPTY, ""
+
+
+def _matrix(context: Context, findings: list[Finding]) -> dict[str, dict[str, Finding]]:
+    matrix: dict[str, dict[str, Finding]] = {
+        tenant: {} for tenants in context.rules.tenants.values() for tenant in tenants
+    }
+    for finding in findings:
+        if finding.check.startswith("isolation:"):
+            tenant = finding.subject.rpartition("/")[2]
+            matrix.setdefault(tenant, {})[finding.check.partition(":")[2]] = finding
+    return matrix
+
+
+def _today(context: Context, now: int) -> tuple[int, int, int]:
+    counts = {"gate.approved": 0, "gate.rejected": 0, "gate.deferred": 0}
+    for event in context.journal.events(kinds=list(counts), limit=500, newest=True):
+        if event.at >= now - DAY:
+            counts[event.kind] += 1
+    return counts["gate.approved"], counts["gate.rejected"], counts["gate.deferred"]
+
+
+def gate_title(action: Action) -> str:
+    """The gate's verb and object."""
+    return Shown.from_json(action.revision.shown if action.revision else {}).title
