@@ -1,0 +1,164 @@
+"""The command line: it reads the arguments, calls one command, and turns errors into a sentence and a number.
+
+Standard output is data, standard error is for people. Nothing heavy is imported before a command is chosen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from stas_tui import exit_codes
+from storage.errors import StasError
+
+MODES = ("observe", "supervised", "trusted")
+THEMES = ("night", "day", "auto")
+
+EPILOG = """\
+Start with `stas demo`: a simulated world, nothing to set up.
+For your own repository: `stas init`, then `stas doctor`, then `stas`.
+
+Exit status: 0 done, 1 failed, 2 nothing was done, 3 configuration wrong, 130 interrupted.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of `stas` with all subcommands."""
+    shared = _Parser(add_help=False)
+    _add_global(shared, told_here=False)
+    root = _Parser(
+        prog="stas",
+        description="Supervise the pulse of an autonomous Site Reliability Engineer from a terminal.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_global(root, told_here=True)
+    root.add_argument("--version", action="store_true", help="print the version and end")
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", title="commands (none: the dashboard)")
+
+    def command(name: str, help_: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=help_, description=help_[0].upper() + help_[1:] + ".", parents=[shared])
+
+    demo = command("demo", "open the dashboard on a simulated world")
+    demo.add_argument("--seed", type=_whole, default=1, metavar="N", help="another world for every number (default 1)")
+    demo.add_argument("--plain", action="store_true", help="as lines of text instead of a dashboard")
+
+    init = command("init", "set up a profile for your own repository")
+    init.add_argument("path", nargs="?", default=".", metavar="PATH", help="the repository (default: here)")
+    init.add_argument("--agent", metavar="NAME", help="name of the agent")
+    init.add_argument("--base", metavar="BRANCH", help="branch that all work targets (default multi-tenant)")
+    init.add_argument("--remote", metavar="REMOTE", help="name, path or URL of the remote (default origin)")
+    init.add_argument("--column", action="append", metavar="NAME", help="column the agent takes tasks from; repeatable")
+    init.add_argument("--tenant", action="append", metavar="NAME", help="a tenant; repeatable")
+    init.add_argument("--executor", metavar="CMD", help="program that does the work, with its arguments")
+    init.add_argument(
+        "--person",
+        action="append",
+        metavar="NAME[=USER]",
+        help="who may decide, with the user name on this machine; the first is you; repeatable",
+    )
+    init.add_argument("--yes", action="store_true", help="ask nothing, use the defaults")
+
+    command("doctor", "check everything Stas needs and say how to mend what is wrong")
+
+    pulse = command("pulse", "run one pulse")
+    pulse.add_argument("--plain", action="store_true", help="as lines of text instead of a dashboard")
+
+    gates = command("gates", "list the gates that wait for a person")
+    gates.add_argument("id", nargs="?", metavar="ID", help="show this one whole")
+
+    log = command("log", "print the record")
+    log.add_argument("--verify", action="store_true", help="check the chain of hashes instead")
+    log.add_argument("--follow", action="store_true", help="go on printing what is added")
+    log.add_argument("-n", "--lines", type=_whole, metavar="N", help="only the last N events")
+
+    summary = command("summary", "print the summary of a pulse")
+    summary.add_argument("number", nargs="?", type=_whole, metavar="N", help="number of the pulse (default: the last)")
+    summary.add_argument("--export", type=Path, metavar="PATH", help="write it to this file instead")
+
+    command("keys", "list every key and the id by which it can be changed")
+
+    config = command("config", "print where the configuration is")
+    config.add_argument("--check", action="store_true", help="check it and say what is wrong")
+    config.add_argument("--show", action="store_true", help="print the settings in force, secrets masked")
+
+    command("version", "print the version")
+    return root
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `stas` with these arguments (default: the process' own); returns the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        args = parser().parse_args(argv)
+        if args.read_only and args.mode not in {None, "observe"}:
+            parser().error("--read-only and --mode contradict each other")
+        args.command = "version" if args.version else args.command or "dashboard"
+        status = _command(args.command)(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_the_rest()
+        return exit_codes.BROKEN_PIPE
+    except KeyboardInterrupt:
+        return exit_codes.INTERRUPTED
+    except OSError as error:
+        _drop_the_rest()
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+        print(f"stas: the system refused: {printable(what)}.", file=sys.stderr)
+        return exit_codes.FAILED
+    except StasError as error:
+        print(f"stas: {printable(str(error))}", file=sys.stderr)
+        return exit_codes.of(error)
+    return status
+
+
+def printable(text: str) -> str:
+    """The text without anything a terminal would act on; line breaks stay."""
+    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
+
+
+def _command(name: str) -> Callable[[argparse.Namespace], int]:
+    module: Any = importlib.import_module(f"stas_tui.commands.{name}")
+    run: Callable[[argparse.Namespace], int] = module.run
+    return run
+
+
+def _drop_the_rest() -> None:
+    """The interpreter writes what is left on standard output at its end; give it somewhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _add_global(parser: argparse.ArgumentParser, *, told_here: bool) -> None:
+    """Flags that may stand before or after the command; only the first place sets their defaults."""
+
+    def add(flag: str, default: object, **how: Any) -> None:
+        parser.add_argument(flag, default=default if told_here else argparse.SUPPRESS, **how)
+
+    add("--profile", None, metavar="NAME", help="which profile (default: the current one)")
+    add("--home", None, type=Path, metavar="DIR", help="keep everything of Stas in this folder")
+    add("--json", False, action="store_true", help="print JSON, where there is something to print")
+    add("--read-only", False, action="store_true", help="look, but decide and change nothing")
+    add("--mode", None, choices=MODES, help="how far the agent may go")
+    add("--theme", None, choices=THEMES, help="colours")
+    add("--ascii", False, action="store_true", help="plain characters only")
+    add("--no-mouse", True, action="store_false", dest="mouse", help="leave the mouse to the terminal")
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+        raise argparse.ArgumentTypeError("must be a whole number, 0 or more")
+    return int(text)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Never guesses a flag from its beginning."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **how})

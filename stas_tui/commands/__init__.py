@@ -1,0 +1,1 @@
+"""One module for each subcommand of `stas`; each has `run(args) -> exit status`."""

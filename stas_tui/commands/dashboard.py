@@ -1,0 +1,38 @@
+"""`stas`: the dashboard."""
+
+from __future__ import annotations
+
+import gc
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from stas_tui.commands import common
+
+if TYPE_CHECKING:
+    from stas_tui.config import Settings
+    from stas_tui.locations import Profile
+
+
+def run(args: Namespace) -> int:
+    """Open the dashboard on a profile. Raises `StasError`."""
+    import sys
+
+    from stas_tui.config import load
+
+    profile = common.profile(args)
+    settings = load(profile, common.overrides(args))
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        common.say("No terminal: use `stas pulse --plain`, or open a terminal.")
+        return 2
+    return open_dashboard(profile, settings)
+
+
+def open_dashboard(profile: Profile, settings: Settings) -> int:
+    """Run the dashboard until the person leaves."""
+    gc.disable()
+    from stas_tui.app import StasApp
+
+    with common.application(profile, settings) as application:
+        app = StasApp(application)
+        app.run(mouse=settings.mouse)
+        return app.return_code or 0

@@ -1,0 +1,29 @@
+"""`stas demo`: a fresh demo profile on a real git repository, then the dashboard or the plain pulse."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+from stas_tui.commands import common
+
+
+def run(args: Namespace) -> int:
+    """Make the demo and open it; without a terminal, or with --plain, as lines of text. Raises `StasError`."""
+    from stas_tui.demo.profile import make_demo
+
+    profile = make_demo(common.locations(args), seed=args.seed)
+    from stas_tui.config import load
+
+    settings = load(profile, common.overrides(args))
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    if args.plain or not terminal:
+        from stas_tui.commands.pulse import walk
+
+        if not terminal:
+            common.say("No terminal: the pulse runs as plain lines and every gate is left undecided.")
+        with common.application(profile, settings) as app:
+            return walk(app)
+    from stas_tui.commands.dashboard import open_dashboard
+
+    return open_dashboard(profile, settings)

@@ -1,0 +1,95 @@
+"""The demo profile: configuration, repository, world, made fresh and marked DEMO."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from stas_tui.demo.repository import build_repository
+from stas_tui.demo.story import Story, story
+from stas_tui.forges.hooks import init_remote
+from stas_tui.locations import Locations, Profile, os_user, write_private
+from storage.clock import Clock, SystemClock
+from storage.errors import StasError
+from storage.schema_world import open_world
+from storage.world import World
+
+NAME = "demo"
+
+
+class DemoInUse(StasError):
+    """Another Stas has the demo profile open."""
+
+
+def make_demo(locations: Locations, *, seed: int = 1, clock: Clock | None = None) -> Profile:
+    """A fresh demo profile; an earlier one is replaced. Raises `DemoInUse` while a run of it is alive."""
+    clock = clock or SystemClock()
+    profile = locations.profile(NAME)
+    _clear(profile)
+    profile.make()
+    remote = profile.root / "remote.git"
+    init_remote(remote)
+    now = clock.now()
+    repository = build_repository(remote, seed=seed, now_ms=now)
+    tale = story(seed=seed, now=now, heads=repository.heads)
+    with open_world(profile.platform_db) as store:
+        world = World(store, clock)
+        for project in tale.projects:
+            world.put_project(project)
+        for vision in tale.visions:
+            world.set_vision(vision.project_id, vision.text)
+        for task in tale.tasks:
+            world.put_task(task)
+        for message in tale.messages:
+            world.deliver(message)
+        for memory in tale.memories:
+            world.put_memory(memory)
+        for pr in tale.pull_requests:
+            world.add_pr(pr)
+    write_private(profile.config_file, _configuration(tale, remote, seed))
+    return profile
+
+
+def _clear(profile: Profile) -> None:
+    if not profile.root.exists():
+        return
+    from stas_tui.executors.command import CommandExecutor
+
+    if profile.runs.exists():
+        for run in CommandExecutor(profile.runs, SystemClock()).live():
+            CommandExecutor(profile.runs, SystemClock()).cancel(run.run_id)
+    shutil.rmtree(profile.root)
+
+
+def _configuration(tale: Story, remote: Path, seed: int) -> str:
+    q = json.dumps
+    people = "\n".join(f"{q(person.name)} = {q(person.id)}" for person in tale.people if person.id != tale.agent)
+    project = next(p for p in tale.projects if p.status == "active")
+    return f"""# The demo profile: everything in it is real, and none of it is yours. `stas demo` makes it anew.
+environment = "demo"
+agent_name = {q(tale.agent)}
+mode = "supervised"
+columns = ["Review"]
+
+[demo]
+enabled = true
+seed = {seed}
+
+[[person]]
+name = {q(os_user())}
+os_user = {q(os_user())}
+
+[agents]
+{people}
+
+[[project]]
+id = {q(project.id)}
+name = {q(project.name)}
+remote = {q(str(remote))}
+base_branch = "multi-tenant"
+main_branch = "main"
+isolation_level = "row"
+tenants = {q(list(tale.tenants))}
+services = {q(["ledger", "edge"])}
+"""

@@ -1,0 +1,2 @@
+DROP INDEX entries_by_account;
+DROP TABLE entries;

@@ -1,0 +1,241 @@
+"""The gate: exactly what would happen, and a person's answer to exactly that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.screen import ModalScreen
+
+from stas_tui.gates.contract import Refusal
+from stas_tui.screens import models
+from stas_tui.screens.dialogs import AskReason, ShowText
+from storage.clock import HOUR, age, countdown
+from storage.errors import StasError
+from storage.journal import AlreadyDecided, StaleDecision
+from storage.records import Action, ActionState, GateLevel, Mode
+from widgets.gate_lock import GateLock
+from widgets.gate_model import GateModel
+from widgets.gate_view import GateBody, GateView
+from widgets.text_view import BuiltScroll
+
+if TYPE_CHECKING:
+    from stas_tui.app import StasApp
+
+LOOK_S = 0.5
+"""How often an open gate looks whether somebody else decided it."""
+
+
+class GateScreen(ModalScreen[str]):
+    """One gate. Results: `approved`, `rejected`, `deferred`, `elsewhere` (decided, changed or expired by others)."""
+
+    CSS = """
+    GateScreen { align: center middle; background: $base 70%; }
+    GateScreen > Container { width: 100%; height: 100%; background: $dialog; }
+    GateScreen.-roomy > Container { width: 96; height: 90%; border: round $human; }
+    GateScreen.-docked { align: right middle; }
+    """
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-roomy"), (160, "-docked")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "pause", "pause", id="gate.pause", show=False),
+        Binding("y", "copy", "copy", id="gate.copy", show=False),
+        Binding("o", "open", "open in editor", id="gate.open", show=False),
+        Binding("question_mark", "app.help", "help", id="gate.help", show=False),
+    ]
+    HELP = "A gate. Nothing happens until you approve these very bytes with a capital A; escape decides nothing."
+
+    app: StasApp
+
+    def __init__(self, action: Action) -> None:
+        super().__init__()
+        self.action = action
+
+    def compose(self) -> ComposeResult:
+        """The gate on its own ground."""
+        application = self.app.application
+        view = self.app.main.view
+        self.mode = view.mode if view is not None else application.mode
+        model = models.gate(self.action, environment=self.app.environment, mode=self.mode, now=application.clock.now())
+        self.gate_lock = GateLock(
+            application.clock.monotonic,
+            int(application.settings.gates.hold_s * 1000),
+            needs_name=model.needs_name,
+            approvable=self.mode is not Mode.OBSERVE and bool(application.person),
+        )
+        self.opened = application.clock.monotonic()
+        yield Container(GateView(model, self.gate_lock))
+
+    def on_mount(self) -> None:
+        """Count down, and look whether it is still the same request."""
+        self._count_down()
+        self.set_interval(1.0, self._count_down)
+        self.look_again()
+        self.set_interval(LOOK_S, self.look_again)
+
+    @property
+    def gate(self) -> GateView:
+        """The drawn gate."""
+        return self.query_one(GateView)
+
+    def _count_down(self) -> None:
+        left = self.action.ask_until - self.app.application.clock.now()
+        self.gate.set_countdown(age(left) if left >= HOUR else countdown(left))
+
+    @work(exclusive=True, group="gate-look")
+    async def look_again(self) -> None:
+        """Close or redraw the gate when somebody else decided or changed it."""
+        journal = self.app.application.context.journal
+        try:
+            fresh = await self.app.hand.look(journal.get, self.action.id)
+        except StasError as error:
+            self.gate_lock.source_connected(False)
+            self.gate.refresh_lock()
+            self.app.say(str(error), error=True)
+            return
+        self.gate_lock.source_connected(True)
+        self.gate_lock.evidence_fresh(True)
+        if fresh.state is not ActionState.PENDING:
+            who = fresh.decided_by or "the clock"
+            self.app.say(f"This gate was {fresh.state.value} by {who}.")
+            self._leave("elsewhere")
+            return
+        if fresh.digest != self.action.digest:
+            self.app.say("The request changed; read it again.")
+            self.action = fresh
+            self.gate.show(self._model())
+        self.gate.refresh_lock()
+
+    def _model(self) -> GateModel:
+        return models.gate(
+            self.action, environment=self.app.environment, mode=self.mode, now=self.app.application.clock.now()
+        )
+
+    # answers --------------------------------------------------------------------------------------
+
+    def on_gate_view_verb_chosen(self, message: GateView.VerbChosen) -> None:
+        """One of the four verbs, for the digest that was on screen."""
+        handlers = {"approve": self.approve, "reject": self.reject, "edit": self.edit, "defer": self.defer}
+        if message.digest != self.action.digest:
+            self.app.say("The request changed; read it again.")
+            return
+        handlers[message.verb]()
+
+    @work(exclusive=True, group="gate-answer")
+    async def approve(self) -> None:
+        """Approve these bytes, once."""
+        await self._decide("approve", "")
+
+    @work(exclusive=True, group="gate-answer")
+    async def reject(self) -> None:
+        """Reject with a reason that the agent gets back."""
+        if not self.app.application.person:
+            self.app.say("Nobody is named who could decide; add [[person]] to stas.toml.", error=True)
+            return
+        reason = await self.app.push_screen_wait(
+            AskReason("Reject", "The agent is told this reason; it stands in the log and the summary.")
+        )
+        self.gate.regained_focus()
+        if reason:
+            await self._decide("reject", reason)
+
+    @work(exclusive=True, group="gate-answer")
+    async def defer(self) -> None:
+        """Close it undecided: nothing runs, nothing is lost."""
+        journal = self.app.application.context.journal
+        try:
+            await self.app.hand.look(journal.defer, self.action.id, by=self.app.application.person or "nobody")
+        except StasError as error:
+            self.app.say(str(error))
+        self._leave("deferred")
+
+    @work(exclusive=True, group="gate-answer")
+    async def edit(self) -> None:
+        """Change the request's own words; that is a new request with a new digest."""
+        from stas_tui.screens.text_edit import EditArgs
+
+        person = self.app.application.person
+        if not person:
+            self.app.say("Nobody is named who could decide; add [[person]] to stas.toml.", error=True)
+            return
+        assert self.action.revision is not None
+        args = await self.app.push_screen_wait(EditArgs(self.action))
+        self.gate.regained_focus()
+        if args is None or args == self.action.revision.args:
+            return
+        toolbox = self.app.application.context.toolbox
+        try:
+            self.action = await self.app.hand.look(
+                toolbox.edit, self.action.id, rev=self.action.rev, digest=self.action.digest, args=args, author=person
+            )
+        except (StasError, Refusal) as error:
+            self.app.say(f"Not changed: {error}", error=True)
+            return
+        self.gate.show(self._model())
+        self.app.say("This is a new request now; read it to the end.")
+
+    async def _decide(self, verdict: str, reason: str) -> None:
+        application = self.app.application
+        model = self.gate.model
+        try:
+            await self.app.hand.look(
+                application.context.toolbox.decide,
+                self.action.id,
+                rev=self.action.rev,
+                digest=self.action.digest,
+                verdict=verdict,
+                voter=application.person,
+                reason=reason,
+                dwell_ms=application.clock.monotonic() - self.opened,
+                typed=model.confirm_name if self.action.level is GateLevel.GATE2 and verdict == "approve" else "",
+            )
+        except (AlreadyDecided, StaleDecision) as error:
+            self.app.say(str(error))
+            self.look_again()
+            return
+        except StasError as error:
+            self.app.say(str(error), error=True)
+            return
+        self._leave("approved" if verdict == "approve" else "rejected")
+
+    def _leave(self, result: str) -> None:
+        if self.is_current:
+            self.dismiss(result)
+            return
+        self.app.close_covered(self, result)
+
+    # looking --------------------------------------------------------------------------------------
+
+    def on_gate_body_evidence_asked(self, message: GateBody.EvidenceAsked) -> None:
+        """Open a piece of evidence above the gate."""
+        self.show_evidence(message.key)
+
+    @work(exclusive=True, group="gate-evidence")
+    async def show_evidence(self, key: str) -> None:
+        """The evidence, then hold the gate once more."""
+        text = await self.app.hand.look(self.app.evidence_text, key)
+        await self.app.push_screen_wait(ShowText(f"Evidence {key}", text))
+        self.gate.regained_focus()
+
+    def on_built_scroll_read_to_end(self, message: BuiltScroll.ReadToEnd) -> None:
+        """Reading is the gate's own business."""
+        message.stop()
+
+    def action_pause(self) -> None:
+        """Pause everything, also while a gate is open."""
+        self.app.main.flow.pause_or_resume()
+
+    def action_copy(self) -> None:
+        """The payload to the clipboard."""
+        from stas_tui.screens.outside import copy
+
+        copy(self.app, models.gate_text_of(self.action))
+
+    def action_open(self) -> None:
+        """A read-only copy in the editor."""
+        from stas_tui.screens.outside import open_read_only
+
+        open_read_only(self.app, "gate", models.gate_text_of(self.action))
+        self.gate.regained_focus()

@@ -1,0 +1,67 @@
+"""The threads beside the interface: one hand that acts in order, one eye that looks, and who waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from stas_tui.pulse.view import View, take_view
+from stas_tui.wiring import Application
+from storage.errors import StasError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+FALLBACK_S = 1.0
+"""How often the databases are looked at when nobody rings."""
+
+
+class Hand:
+    """Runs everything that may block on two threads of its own; the interface only awaits."""
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+        self._act = ThreadPoolExecutor(max_workers=1, thread_name_prefix="stas-act")
+        self._look = ThreadPoolExecutor(max_workers=1, thread_name_prefix="stas-look")
+        self._wait = ThreadPoolExecutor(max_workers=2, thread_name_prefix="stas-wait")
+        self._seen: tuple[int, ...] = ()
+        self.busy = 0
+        """How many acts are under way or waiting for their turn."""
+
+    async def act(self, do: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do something that may change the record, after what was asked before it."""
+        self.busy += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._act, lambda: do(*args, **kwargs))
+        finally:
+            self.busy -= 1
+
+    async def look(self, do: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Read something, beside whatever is being done."""
+        return await asyncio.get_running_loop().run_in_executor(self._look, lambda: do(*args, **kwargs))
+
+    async def wait_for(self, do: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Wait for something outside, on a thread that nobody else needs."""
+        return await asyncio.get_running_loop().run_in_executor(self._wait, lambda: do(*args, **kwargs))
+
+    def view(self, pulse_id: str | None = None) -> View:
+        """A look at the pulse; on the looking thread."""
+        application = self.application
+        return take_view(application.context, idle_mode=application.mode, pulse_id=pulse_id)
+
+    def changed(self) -> bool:
+        """Whether another connection has committed since the last call; on the looking thread."""
+        try:
+            seen = tuple(store.data_version() for store in self.application.stores)
+        except StasError:
+            return True
+        before, self._seen = self._seen, seen
+        return seen != before
+
+    def close(self) -> None:
+        """Let what is under way finish, take nothing new."""
+        self._act.shutdown(wait=True, cancel_futures=True)
+        self._look.shutdown(wait=True, cancel_futures=True)
+        self._wait.shutdown(wait=True, cancel_futures=True)
