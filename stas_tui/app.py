@@ -28,6 +28,7 @@ NOTICE_S = 5.0
 class StasApp(App[None]):
     """One dashboard on one profile."""
 
+    CSS_PATH = Path(__file__).parent / "screens" / "main.tcss"
     CSS = "Screen { background: $base; color: $ink; } Toast { background: $bar; color: $ink; }"
     TITLE = "stas"
     BINDINGS: ClassVar[list[BindingType]] = []

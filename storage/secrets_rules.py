@@ -105,8 +105,8 @@ _NAME_BEFORE = re.compile(rb"[A-Za-z0-9_.\-]{0,40}\Z")
 _NOT_THE_VALUE = re.compile(
     rb"(?i)(?:name|path|file|dir|field|label|ids?|type|count|len|length|size|limit|max|min|urls?|uri|endpoint|header|ref|"
     rb"arn|ttl|expir\w*|policy|version|class|regex|pattern|prefix|suffix|env|var|hash|sha\d*|digest|checksum|"
-    rb"fingerprint|hint|prompt|error|message|status|used|usage|_at|rotation|manager|store|provider|schema|format|"
-    rb"public[_-]?key|pub[_-]?key)$|^(?:max|min|num|public|pub|cache|hash|sha|digest|checksum|etag)[_.\-]"
+    rb"fingerprint|hint|error|message|status|used|usage|_at|rotation|manager|store|provider|schema|format|encryption|algorithm|"
+    rb"prompt)$|pub(?:lic)?[_-]?key|^(?:max|min|num|public|pub|cache|hash|sha|digest|checksum|etag)[_.\-]"
 )
 _PASSWORDS = (b"passw", b"pwd", b"passphrase")
 _NAMED_SECRETS = (b"secret", b"credential")
@@ -148,7 +148,7 @@ def _check_example(value: bytes, _: re.Match[bytes]) -> bool:
 
 
 def _check_url(value: bytes, match: re.Match[bytes]) -> bool:
-    if placeholder(value) or (value.isdigit() and len(value) < 6):
+    if len(value) < 3 or placeholder(value) or (value.isdigit() and len(value) < 6):
         return False
     host = match.string[match.end() : match.end() + 64].lstrip(b"@")
     documentation = re.match(rb"(?:[\w\-]+\.)?example\.(?:com|org|net)\b", host) is not None
@@ -177,6 +177,9 @@ def _check_key_value(value: bytes, match: re.Match[bytes]) -> bool:
     if match.group("bare") is not None and (
         text[match.end() : match.end() + 1] in (b"(", b"[") or _ATTRIBUTE.match(value)
     ):
+        return False
+    if match.group("bare") is None and value[:1] in (b",", b";", b")", b"]", b"}", b"+", b" "):
+        # the quote before it closes a text such as 'Password: '
         return False
     if _UUID.match(value) or _PREFIXED_DIGEST.match(value) or b"://" in value:
         return False

@@ -29,7 +29,10 @@ class WorldForge(WorldBase):
     # pull requests -------------------------------------------------------------------------------
 
     def add_pr(self, pr: PullRequest) -> PullRequest:
-        """Record a pull request under the project's next number; an open one of the same head is returned instead."""
+        """Record a pull request under the project's next number; an open one of the same head is returned instead.
+
+        A number above 0 that the record brings is kept if it is free.
+        """
         with self.store.write() as conn:
             if pr.state == "open":
                 row = conn.execute(
@@ -38,9 +41,12 @@ class WorldForge(WorldBase):
                 ).fetchone()
                 if row is not None:
                     return pull_request_of(row)
-            number = conn.execute(
-                "select coalesce(max(number), 0) + 1 from pull_requests where project_id = ?", (clean(pr.project_id),)
-            ).fetchone()[0]
+            number = plain(pr.number)
+            if number < 1 or self.get_pr(pr.project_id, number) is not None:
+                number = conn.execute(
+                    "select coalesce(max(number), 0) + 1 from pull_requests where project_id = ?",
+                    (clean(pr.project_id),),
+                ).fetchone()[0]
             save(conn, "pull_requests", encode(replace(pr, number=number)), ("project_id", "number"))
             return self._pr(conn, pr.project_id, number)
 

@@ -143,11 +143,16 @@ def read_result(workspace: Path) -> bytes | None:
         raise ResultRefused("the result file is not a regular file") from error
     finally:
         os.close(folder)
-    with open(handle, "rb") as file:  # noqa: PTH123
-        facts = os.fstat(handle)
-        if not stat.S_ISREG(facts.st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise ResultRefused("the result file is not a regular file")
-        data = file.read(RESULT_LIMIT + 1)
+        data = b""
+        while len(data) <= RESULT_LIMIT and (more := os.read(handle, RESULT_LIMIT + 1 - len(data))):
+            data += more
+    except OSError as error:
+        raise ResultRefused(f"the result file cannot be read: {error.strerror}") from error
+    finally:
+        os.close(handle)
     if len(data) > RESULT_LIMIT:
         raise ResultRefused(f"the result file is larger than {RESULT_LIMIT // 1024} KiB")
     return data

@@ -108,7 +108,7 @@ def _effect(context: Context, pulse: Pulse, slot: str, tool: str, args: Json, ca
     known = context.pulses.work(pulse.id).get(slot)
     if known:
         return context.toolbox.perform(known)
-    answer = context.toolbox.call(tool, args, pulse_id=pulse.id, caller=context.proposer.name, caused_by=caused_by)
+    answer = context.toolbox.call(tool, args, pulse_id=pulse.id, caller=context.agent, caused_by=caused_by)
     if answer.action is not None:
         context.pulses.save_work(pulse.id, {slot: answer.action.id}, actor=context.agent)
     return answer
@@ -128,7 +128,7 @@ def _heard(context: Context, pulse: Pulse, answer: Answer) -> None:
     if said:
         context.journal.record(
             "agent.said",
-            actor=context.proposer.name,
+            actor=context.agent,
             pulse_id=pulse.id,
             action_id=answer.action.id if answer.action else None,
             body={"to": answer.tool, "answered": answer.status, "reason": answer.reason, "said": said},

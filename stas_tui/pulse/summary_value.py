@@ -43,6 +43,8 @@ def why(source: Source) -> str:
     """Why a source is not believed: `error: timed out`; empty if it is."""
     word = _WORDS.get(source.state, "")
     reason = quoted(source.reason, 160)
+    if source.state is DataState.UNKNOWN and reason:
+        return reason
     return f"{word}: {reason}" if word and reason else reason or word
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from stas_tui.pulse.summary_model import ActionFact, Item, SummaryFacts
-from stas_tui.pulse.summary_value import RECEIPTS, SAID, SEEN, UNKNOWN, FieldValue, proof_of, quoted_items
+from stas_tui.pulse.summary_model import ActionFact, Item, Source, SummaryFacts
+from stas_tui.pulse.summary_value import RECEIPTS, SAID, SEEN, UNKNOWN, FieldValue, proof_of, quoted_items, why
 from stas_tui.texts.lines import count, listed, one_line, quoted, redacted
 from storage.clock import hhmm
+from storage.records import DataState
 
 # the task -----------------------------------------------------------------------------------------
 
@@ -185,15 +186,35 @@ def lessons(facts: SummaryFacts) -> FieldValue:
 def urgent(facts: SummaryFacts) -> FieldValue:
     """R145: what is open and urgent; a source that is dead is an item too."""
     below = [f"- {line}" for line in quoted_items(facts.urgent)]
-    below += [f"- No answer from {quoted(name, 80)}: {quoted(reason, 160)}" for name, reason in facts.dead_sources]
+    dead = _dead_sources(facts)
+    below += [f"- No answer from {quoted(name, 80)}: {quoted(reason, 160)}" for name, reason in dead]
+    if not below and facts.inbox.state is DataState.UNKNOWN:
+        below = [f"- Unknown (inbox: {why(facts.inbox)})"]
     return FieldValue(
         key="urgent",
         label="Urgent Items",
         value="",
         below=tuple(below) or ("- None",),
-        known=UNKNOWN if facts.dead_sources else SEEN,
+        known=UNKNOWN if dead or facts.inbox.state is DataState.UNKNOWN else SEEN,
         evidence=proof_of(facts.urgent),
     )
+
+
+def _dead_sources(facts: SummaryFacts) -> list[tuple[str, str]]:
+    """Sources that were asked and did not answer: those the caller names, and those of the fields."""
+    named = dict(facts.dead_sources)
+    fields: tuple[tuple[str, Source], ...] = (
+        ("inbox", facts.inbox),
+        ("memory", facts.memories),
+        ("projects", facts.projects),
+        ("CI", facts.ci),
+        ("container builds", facts.builds),
+        ("deployments", facts.deploys),
+    )
+    for name, source in fields:
+        if source.state in (DataState.ERROR, DataState.DENIED):
+            named.setdefault(name, source.reason or source.state.value)
+    return list(named.items())
 
 
 def messaged(facts: SummaryFacts) -> FieldValue:

@@ -106,7 +106,7 @@ class Work:
             tool,
             args,
             pulse_id=self.pulse.id,
-            caller=self.context.proposer.name,
+            caller=self.context.agent,
             caused_by=caused_by,
             override=Override(by=override["by"], reason=override["reason"]) if override else None,
         )
@@ -125,7 +125,7 @@ class Work:
         if said:
             self.context.journal.record(
                 "agent.said",
-                actor=self.context.proposer.name,
+                actor=self.context.agent,
                 pulse_id=self.pulse.id,
                 action_id=answer.action.id if answer.action else None,
                 body={"to": answer.tool, "answered": answer.status, "reason": answer.reason, "said": said},

@@ -65,8 +65,10 @@ def count_text(number: int, state: DataState, reason: str = "") -> str:
         return f"{number} (stale)"
     if state in (DataState.OK, DataState.EMPTY):
         return str(number)
-    word = {DataState.ERROR: "error", DataState.DENIED: "denied"}.get(state, "never asked")
-    return f"Unknown ({word}: {one_line(redacted(reason), 120)})" if reason else f"Unknown ({word})"
+    said = one_line(redacted(reason), 120)
+    if state is DataState.UNKNOWN:
+        return f"Unknown ({said or 'never asked'})"
+    return f"Unknown ({state.value}: {said})" if said else f"Unknown ({state.value})"
 
 
 # trust --------------------------------------------------------------------------------------------

@@ -78,8 +78,13 @@ def secret_hits(text: str, place: str) -> tuple[SecretHit, ...]:
 
 
 def quoted(text: str, limit: int = 200) -> str:
-    """Outside text for a Markdown document: redacted, one line, and no mark of it starts or styles anything."""
+    """Outside text for a Markdown document: redacted, one line, and no mark of it starts or styles anything.
+
+    Text without a visible character becomes `(no visible text)`; no text stays no text.
+    """
     line = _MARK.sub(r"\\\g<0>", one_line(redacted(text), limit))
+    if not line:
+        return "(no visible text)" if text.strip() else ""
     if number := _LEADING_NUMBER.match(line):
         return f"{number.group()}\\{line[number.end() :]}"
     return f"\\{line}" if line[:1] in "#+-=:" and line else line

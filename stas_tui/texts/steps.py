@@ -30,7 +30,7 @@ _NOTE = re.compile(r"\s+\((?:[^()`$|;&<>]*)\)\s*$")
 _PROMPT_SIGN = re.compile(r"^\$\s+")
 _ASSIGNMENT = re.compile(r"^(?:[A-Z_][A-Z0-9_]*=\S*\s+)+")
 _ARGUMENT = re.compile(
-    r"(?:^|\s)(?:-{1,2}[A-Za-z]|\S*[/.:=_@]\S|\S*\d)|^(?:\S+)\s+[a-z][\w\-]*(?:\s+[a-z][\w\-]*){0,2}$"
+    r"(?:^|\s)(?:-{1,2}[A-Za-z]|\S*[/.:=_@]\S|\S*\d|&&|\|)|^(?:\S+)\s+[a-z][\w\-]*(?:\s+[a-z][\w\-]*){0,2}$"
 )
 _PROSE = re.compile(r"\b(the|that|and|is|are|all|health endpoints?|dashboards?|should|must|verify)\b", re.IGNORECASE)
 _ACTOR = re.compile(
@@ -119,14 +119,15 @@ def numbered(lines: Iterable[str]) -> list[str]:
     return [match.group(1) for line in lines if line.lstrip()[:1].isdigit() and (match := LINE_ITEM.match(line))]
 
 
-def command_in(text: str, *, fenced: bool = False) -> str:
+def command_in(text: str, *, fenced: bool = False, first: bool = False) -> str:
     """The command a line holds: its code in backticks, the fenced line, or a line that begins with a known program.
 
-    Outside code, a line of more than 2,400 characters holds none.
+    With `first`, code counts only at the beginning of the line. Outside code, a line of more than 2,400 characters
+    holds none.
     """
     if fenced:
         return _PROMPT_SIGN.sub("", text).strip()
-    if code := _CODE.search(text):
+    if code := _CODE.match(text) if first else _CODE.search(text):
         inner = _PROMPT_SIGN.sub("", code.group(1)).strip()
         return inner if _is_command(inner, in_code=True) else ""
     if len(text) > 4 * _JUDGED:
@@ -149,7 +150,7 @@ def _is_command(line: str, *, in_code: bool) -> bool:
 
 def commands(lines: Iterable[str]) -> tuple[str, ...]:
     """The commands of a section in order, each once."""
-    found = (command_in(text, fenced=fenced) for text, fenced in _pieces(lines))
+    found = (command_in(text, fenced=fenced, first=True) for text, fenced in _pieces(lines))
     return tuple(dict.fromkeys(command for command in found if command))
 
 

@@ -89,7 +89,9 @@ def test_r12_help_request_says_who_on_what_since() -> None:
     assert inbox.blocked_card(replace(asks, trust=Trust.EXTERNAL), now=T0).locked
 
 
-WHOLE = "Deploy the new checkout image. Task T-31, PR #12.\nRollback: run `deploy checkout@v41`\nAcceptance: p95 below 300 ms"
+WHOLE = """Deploy the new checkout image. Task T-31, PR #12.
+Rollback: run `deploy checkout@v41`
+Acceptance: p95 below 300 ms"""
 
 
 def test_r13_a_complete_handoff_lacks_nothing() -> None:

@@ -97,6 +97,9 @@ DECOYS = [
     "token=null&key=users:list:2024",
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGr3 me@host",
     "secret: ****************",
+    "def ask(prompt='Password: ', stream=None):",
+    "password_encryption = scram-sha-256",
+    "https://a:b@host.internal/x",
     "postgres://user:password@localhost/db",
     "secretKeyRef: {name: app, key: password}",
     "-----BEGIN RSA PRIVATE KEY-----\n...\n-----END RSA PRIVATE KEY-----",
@@ -300,4 +303,10 @@ def test_it_needs_the_standard_library_only() -> None:
         "print(json.dumps([m for m in sys.modules if m.split('.')[0] not in sys.stdlib_module_names]))"
     )
     out = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True).stdout
-    assert set(json.loads(out)) <= {"__main__", "storage", "storage.redact", "storage.secrets_rules"}
+    assert set(json.loads(out)) <= {
+        "__main__",
+        "storage",
+        "storage.redact",
+        "storage.secrets_names",
+        "storage.secrets_rules",
+    }
