@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from storage.secrets_names import scan_names
 from storage.secrets_rules import (
     KEY_BEGIN,
     KEY_BODY,
@@ -22,10 +23,23 @@ from storage.secrets_rules import (
     REACH,
     find,
 )
-from storage.secrets_names import scan_names as scan_names
 
 if TYPE_CHECKING:
     from storage.records import SecretHit
+
+__all__ = [
+    "SHORTEST_KNOWN",
+    "WINDOW",
+    "Redactor",
+    "StreamRedactor",
+    "forget_secrets",
+    "redact",
+    "register_secret",
+    "registered_secrets",
+    "scan",
+    "scan_added",
+    "scan_names",
+]
 
 WINDOW = 65_536
 """Bytes held back at most: a longer line is judged in pieces that overlap by `REACH`."""
