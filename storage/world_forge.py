@@ -41,7 +41,7 @@ class WorldForge(WorldBase):
                 ).fetchone()
                 if row is not None:
                     return pull_request_of(row)
-            number = plain(pr.number)
+            number = int(pr.number)
             if number < 1 or self.get_pr(pr.project_id, number) is not None:
                 number = conn.execute(
                     "select coalesce(max(number), 0) + 1 from pull_requests where project_id = ?",
