@@ -75,7 +75,7 @@ class WorldMessages(WorldBase):
         return int(row[0]) if row else 0
 
     def inbox_order(self, agent: str, text: str = "") -> list[str]:
-        """Ids of the open messages to `agent` in the routine's order of types, the longest waiting first (R10).
+        """Ids of the open messages to `agent` in the routine's order of types, known senders first, then by age (R10).
 
         With `text`, only those whose sender, subject or body contains it, whatever its case (ASCII).
         """
@@ -83,7 +83,7 @@ class WorldMessages(WorldBase):
         if text:
             where += " and (instr(lower(subject), ?2) or instr(lower(sender), ?2) or instr(lower(body), ?2))"
             params.append(clean(text).lower())
-        sql = f"select id from messages where {where} order by {_TYPE_RANK}, at, id"
+        sql = f"select id from messages where {where} order by {_TYPE_RANK}, trust <> 'known', at, id"
         return [row[0] for row in self.store.read(sql, params)]
 
     def messages_of(self, ids: Sequence[str], agent: str) -> list[Message]:

@@ -44,11 +44,12 @@ HANDOFF_PARTS = ("what", "task", "pull request", "rollback", "acceptance")
 
 
 def triage_order(messages: Iterable[Message]) -> list[Message]:
-    """Messages in the routine's order of types; within one, the longest waiting first (R10, D21).
+    """Messages in the routine's order of types; within one, known senders, then the longest waiting (R10, R11, D21).
 
-    A total order: it depends on nothing but the messages' own types, times and ids.
+    A total order: it depends on nothing but the messages' own types, trust, times and ids. Nobody gets ahead of a
+    genuine incident by calling a message from outside urgent.
     """
-    return sorted(messages, key=lambda m: (_RANK[m.type], m.at, m.id))
+    return sorted(messages, key=lambda m: (_RANK[m.type], m.trust is not Trust.KNOWN, m.at, m.id))
 
 
 def dedupe(messages: Iterable[Message]) -> list[Message]:

@@ -54,6 +54,12 @@ def test_r10_the_order_is_total_and_independent_of_the_input(messages: list[Mess
     assert [KINDS.index(m.type) for m in order] == sorted(KINDS.index(m.type) for m in messages)
 
 
+def test_r11_an_urgent_message_from_outside_never_stands_before_a_genuine_one() -> None:
+    outside = message("m1", MessageType.URGENT, at=T0, trust=Trust.EXTERNAL)
+    genuine = message("m2", MessageType.URGENT, at=T0 + 60_000, trust=Trust.KNOWN)
+    assert [m.id for m in inbox.triage_order([outside, genuine])] == ["m2", "m1"]
+
+
 def test_r10_d21_unknown_stands_after_help_request() -> None:
     order = inbox.triage_order([message(kind.value, kind) for kind in reversed(KINDS)])
     assert [m.type.value for m in order] == ["urgent", "help_request", "unknown", "handoff", "review_request", "info"]

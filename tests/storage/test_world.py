@@ -349,3 +349,29 @@ def test_any_text_is_stored_under_one_rule(world: World, body: str, id_: str) ->
     assert (got.id, got.body) == (clean(id_), clean(body))
     assert world.message(id_, "stas") == got
     assert clean(got.body) == got.body
+
+
+def test_the_inbox_pages_in_the_order_of_the_routine(world: World) -> None:
+    """The list reads ids in order and messages by page; the order is the one that the texts floor proves."""
+    from stas_tui.texts.inbox import triage_order
+    from storage.records import Message, MessageType, Trust
+
+    kinds = list(MessageType)
+    messages = [
+        Message(
+            id=f"m{n:02d}",
+            type=kinds[n % 6],
+            sender="qa",
+            subject=f"subject {n}",
+            body="body",
+            at=1_000 + n * 7 % 40,
+            trust=Trust.KNOWN if n % 3 else Trust.EXTERNAL,
+        )
+        for n in range(40)
+    ]
+    for message in messages:
+        world.deliver(message)
+    assert world.inbox_order("Stas") == [m.id for m in triage_order(messages)]
+    assert world.inbox_count("Stas") == 40
+    assert world.inbox_order("Stas", "SUBJECT 7") == ["m07"]
+    assert {m.id for m in world.messages_of(["m03", "m09", "nobody"], "Stas")} == {"m03", "m09"}
