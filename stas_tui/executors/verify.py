@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stas_tui.executors import environment, procs
-from stas_tui.executors.steps import line_of, verification_commands
+from stas_tui.texts.commands import line_of, verification_commands
 from storage.clock import SECOND, Clock
 from storage.records import Verification
 from storage.redact import StreamRedactor

@@ -161,11 +161,6 @@ def listed_files(text: str) -> tuple[str, ...]:
     return tuple(path for path, _ in file_lines(parse(text).lines(template.MODIFY) or ()))
 
 
-def verification_commands(text: str) -> tuple[str, ...]:
-    """The commands under “Verification Steps”, as written and in order (D11, R73-R76)."""
-    return steps.commands(parse(text).lines(template.VERIFY) or ())
-
-
 def deploy_like(task: Task, text: str) -> bool:
     """True unless the listed files or the task's words show that nothing running is touched; doubt is True."""
     files = listed_files(text)
@@ -339,4 +334,4 @@ _VISION_LEVEL = re.compile(
     r"\b(database|schema|row)(?:[- ]level|[- ]per[- ]tenant| isolation| per tenant)\b", re.IGNORECASE
 )
 
-__all__ = ["PromptReport", "SectionState", "deploy_like", "lint_prompt", "listed_files", "verification_commands"]
+__all__ = ["PromptReport", "SectionState", "deploy_like", "lint_prompt", "listed_files"]

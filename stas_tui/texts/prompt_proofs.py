@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from stas_tui.texts import steps, template
+from stas_tui.texts.commands import commands_of
 from stas_tui.texts.kinds import FileKind, kind_of
 from stas_tui.texts.lines import count, listed, one_line
 from stas_tui.texts.prompt_parts import ALERT_NAME, Checked, names_monitoring, part_state, unwritten
@@ -154,7 +155,7 @@ def _sum(key: str, checks: list[SectionState], ignore: tuple[str, ...] = ()) -> 
 def verify(document: Document, paths: frozenset[str]) -> tuple[Checked, tuple[str, ...]]:
     """R73-R76: the runnable commands, and whether build, start, health and dashboards are among them."""
     lines = document.lines(template.VERIFY)
-    listed_commands = steps.commands(lines or ())
+    listed_commands = tuple(commands_of(lines or ()))
     if (state := unwritten("verify", None if lines is None else "\n".join(lines))) is not None:
         return Checked(state), listed_commands
     items = steps.items(lines or ())

@@ -148,12 +148,6 @@ def _is_command(line: str, *, in_code: bool) -> bool:
     return (not arguments or _ARGUMENT.search(rest) is not None) and _PROSE.search(arguments) is None
 
 
-def commands(lines: Iterable[str]) -> tuple[str, ...]:
-    """The commands of a section in order, each once."""
-    found = (command_in(text, fenced=fenced, first=True) for text, fenced in _pieces(lines))
-    return tuple(dict.fromkeys(command for command in found if command))
-
-
 def executable(step: str) -> bool:
     """True if a step of a rollback plan says what is run or who does what (R77)."""
     step = step[:_JUDGED]

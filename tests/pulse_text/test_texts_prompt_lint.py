@@ -6,7 +6,8 @@ import pytest
 from routine_world import GOOD, PATHS, VISION, lint, section, swap
 
 from stas_tui.texts import template
-from stas_tui.texts.prompt_lint import listed_files, verification_commands
+from stas_tui.texts.commands import verification_commands
+from stas_tui.texts.prompt_lint import listed_files
 from stas_tui.texts.sections import parse
 from storage.records import Vision
 
@@ -304,11 +305,11 @@ def test_r73_to_r76_each_verification_is_missed(row: str, key: str, line: str) -
 def test_r73_commands_are_kept_as_written() -> None:
     fenced = "```bash\n$ make check\n# a remark\n./ci/smoke.sh 3\n```"
     body = f"1. `docker compose build --pull` builds\n{fenced}\n- curl health endpoints (verify)"
-    assert verification_commands(section("Verification Steps", body)) == (
+    assert verification_commands(section("Verification Steps", body)) == [
         "docker compose build --pull",
         "make check",
         "./ci/smoke.sh 3",
-    )
+    ]
 
 
 def test_r73_without_any_command_it_is_locked() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _HEADING = re.compile(r"^(#{1,6})\s+(.*?)[\s:#]*$")
@@ -47,10 +48,15 @@ def verification_commands(prompt: str) -> list[str]:
     item counts if it is set in backticks or begins with a program people verify with. A remark in parentheses at
     the end is no part of the command. Sentences such as «Check monitoring dashboards» are no commands.
     """
+    return commands_of(_section(prompt))
+
+
+def commands_of(lines: Iterable[str]) -> list[str]:
+    """The runnable lines among the lines of such a section, each once, in order."""
     commands: list[str] = []
     fence, shell = "", False
     joined = ""
-    for line in _section(prompt):
+    for line in lines:
         mark = _FENCE.match(line)
         if fence:
             if mark and mark.group(1).startswith(fence) and not mark.group(2):
@@ -64,7 +70,7 @@ def verification_commands(prompt: str) -> list[str]:
             if command:
                 commands.append(command)
     _flush(joined, commands)
-    return commands
+    return list(dict.fromkeys(commands))
 
 
 def _section(prompt: str) -> list[str]:
