@@ -10,10 +10,12 @@ A workspace is built in `.making` and renamed into place, so a crash leaves eith
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import subprocess
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -29,6 +31,9 @@ from storage.records import OriginProof, Workspace
 
 NO_PUSH = "disabled://stas-pushes-for-you"
 """The push address of an executor's clone; no transport of this name exists."""
+
+ORPHAN_S = 10.0
+"""Seconds for which a git that outlived its Stas is waited for before a deletion fails."""
 
 
 class Places:
@@ -221,7 +226,22 @@ def remove(places: Places, site: Site) -> None:
 
 
 def delete(folder: Path) -> None:
-    """Delete a folder of ours with all it holds, also folders that an executor made read-only; follows no link."""
+    """Delete a folder of ours with all it holds, also folders that an executor made read-only; follows no link.
+
+    A git that outlived a killed Stas may still be writing there; it is waited for, for a while.
+    """
+    deadline = time.monotonic() + ORPHAN_S
+    while True:
+        try:
+            _delete(folder)
+            return
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY or time.monotonic() >= deadline:
+                raise
+        time.sleep(0.05)
+
+
+def _delete(folder: Path) -> None:
     try:
         shutil.rmtree(folder)
     except PermissionError:
