@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import selectors
 import shutil
@@ -25,6 +26,8 @@ LOG_BYTES = 32_768
 """Of each command's output the last bytes are kept."""
 
 _MARKER = "STAS_VERIFY_ID"
+_STARTS_SERVICES = re.compile(r"\s*(docker compose|docker-compose|podman compose|podman-compose)\b.*\bup\b")
+_ASKS_THIS_MACHINE = re.compile(r"\s*(curl|wget)\b.*(127\.\d+\.\d+\.\d+|\blocalhost\b|\[::1\])")
 _ENGINE_S = 10.0
 _DRAIN_MS = 1_000
 _SWEEP_MS = 3_000
@@ -42,21 +45,27 @@ def run_verification(
     """Run each line in the folder, one after the other, each for at most `timeout_s` seconds.
 
     States: `passed` (exit 0), `failed`, `timeout`, and `not run` when a program or the container engine is missing:
-    absence is never a pass. `env` is the whole environment; output is redacted, and its last `LOG_BYTES` are kept.
-    Whatever a command leaves behind is killed.
+    absence is never a pass. A request to a service of this machine is not run either when the line that would have
+    started the services was not: its refusal would say nothing about the change. `env` is the whole environment;
+    output is redacted, and its last `LOG_BYTES` are kept. Whatever a command leaves behind is killed.
     """
     shell = shutil.which("bash", path=env.get("PATH")) or "/bin/sh"
     answers: dict[str, str] = {}
     results = []
+    unstarted = ""
     for command in commands:
         line = line_of(command, shell)
         reason = line.problem or _missing(line.programs, directory, env)
+        if not reason and unstarted and _ASKS_THIS_MACHINE.match(command):
+            reason = f"nothing was started here to ask: «{unstarted}» was not run"
         if not reason and line.engine:
             if line.engine not in answers:
                 answers[line.engine] = _engine(line.engine, directory, clock, env)
             reason = answers[line.engine]
         if reason:
             results.append(Verification(command=command, state="not run", detail=reason))
+            if _STARTS_SERVICES.match(command):
+                unstarted = command
         else:
             results.append(_run(command, line.argv, directory, timeout_s, clock, env))
     return results

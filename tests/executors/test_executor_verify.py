@@ -182,3 +182,18 @@ def test_no_token_reaches_a_command(tmp_path: Path, env: dict[str, str]) -> None
 def test_a_folder_that_is_gone(tmp_path: Path, env: dict[str, str]) -> None:
     (done,) = run_verification(["echo a"], tmp_path / "gone", timeout_s=5, clock=SystemClock(), env=env)
     assert done.state == "not run"
+
+
+def test_a_service_that_was_not_started_here_is_not_asked(tmp_path: Path) -> None:
+    """Its refusal would look like a failure of the change."""
+    commands = ["docker compose up -d", "curl -fsS http://127.0.0.1:9/health"]
+    env = {"PATH": str(tmp_path / "bin")}
+    (tmp_path / "bin").mkdir()
+    for name in ("curl", "docker"):
+        (tmp_path / "bin" / name).write_text("#!/bin/sh\nexit 7\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    started, asked = run_verification(commands, tmp_path, timeout_s=10, clock=SystemClock(), env=env)
+    assert (started.state, asked.state) == ("not run", "not run")
+    assert "«docker compose up -d» was not run" in asked.detail
+    [alone] = run_verification(commands[1:], tmp_path, timeout_s=10, clock=SystemClock(), env=env)
+    assert alone.state == "failed"
