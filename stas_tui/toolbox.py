@@ -5,11 +5,13 @@ call -> policy -> intent journaled -> gate (if asked) -> apply -> read back -> o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import Any
 
 from stas_tui.forges.base import ForgeError
+from stas_tui.gates.clean import clean
 from stas_tui.gates.contract import (
     Answer,
     BadCall,
@@ -25,50 +27,18 @@ from stas_tui.gates.contract import (
     answer_of,
     differences,
 )
-from stas_tui.gates.policy import level_in_mode
+from stas_tui.gates.policy import level_in_mode, refuse_secret_args
+from stas_tui.gates.reads import Reads
+from stas_tui.gates.recovery import Recovery
+from stas_tui.gates.standing import standing
 from stas_tui.gates.tools.base import Door, Rules
-from stas_tui.gates.tools.board import CreateTask, FileFollowUps, TransitionTask
-from stas_tui.gates.tools.claim import ClaimTask
-from stas_tui.gates.tools.complete import CommitChanges, OpenPullRequest
-from stas_tui.gates.tools.messages import AcknowledgeMessage, MessageAgent, Remember, SlackDm
-from stas_tui.gates.tools.spawn import SpawnExecutor
-from stas_tui.platforms.base import NotFound, PlatformError
+from stas_tui.platforms.base import PlatformError
 from storage.canonical import digest_of
 from storage.errors import StasError, StoreError
-from storage.journal import CallConflict, Expired, Halted, NewAction, StillRunning
+from storage.journal import CallConflict, Expired, Halted, NewAction, NotApproved, Tampered
 from storage.owner import this_owner
-from storage.records import (
-    Action,
-    ActionState,
-    DataState,
-    EffectClass,
-    GateLevel,
-    Json,
-    Memory,
-    Message,
-    Mode,
-    Project,
-    Reading,
-    Task,
-    Vision,
-)
+from storage.records import Action, ActionState, GateLevel, Json, Mode
 from storage.redact import redact
-
-_T = TypeVar("_T")
-
-TOOLS: tuple[type[Any], ...] = (
-    ClaimTask,
-    SpawnExecutor,
-    CommitChanges,
-    OpenPullRequest,
-    TransitionTask,
-    CreateTask,
-    FileFollowUps,
-    Remember,
-    MessageAgent,
-    SlackDm,
-    AcknowledgeMessage,
-)
 
 
 class WrongName(BadCall):
@@ -79,14 +49,24 @@ class ObserveMode(BadCall):
     """Nothing is approved in Observe: every effect is a proposal."""
 
 
-class Toolbox:
-    """All tools of the routine, by their names, behind one policy and one journal."""
+class Toolbox(Recovery, Reads):
+    """All tools of the routine, by their names, behind one policy and one journal.
+
+    `killpoint` is called with a name where a crash test may kill the process: here `K7` before and `K8` after an
+    effect; the journal has the other K points, the routine its own (see `wiring.KILL_VARIABLE`).
+    """
 
     def __init__(self, door: Door, *, killpoint: Callable[[str], None] = lambda _: None) -> None:
         self.door = door
-        self._killpoint = killpoint
-        self._tools: dict[str, Tool] = {cls.name: cls(door) for cls in TOOLS}
+        self.killpoint = killpoint
         self._owner = this_owner()
+        self._unreported: dict[str, dict[str, Any]] = {}
+
+    @cached_property
+    def _tools(self) -> dict[str, Tool]:
+        from stas_tui.gates.tools.every import TOOLS
+
+        return {cls.name: cls(self.door) for cls in TOOLS}
 
     @property
     def rules(self) -> Rules:
@@ -119,11 +99,12 @@ class Toolbox:
             tool=tool,
             args=handler.check(args),
             caller=caller,
-            caused_by=caused_by,
+            caused_by=redact(caused_by),
             override=override,
             call_key=call_key,
         )
         try:
+            refuse_secret_args(tool, request.args)
             already = handler.already(request)
             if already is not None:
                 self._note("tool.answered", request, {"result": already, "because": "it is already so"})
@@ -134,16 +115,16 @@ class Toolbox:
         except (ForgeError, PlatformError) as error:
             self._note("tool.failed", request, {"what": redact(str(error))})
             return Answer(status="failed", tool=tool, reason=str(error))
-        for overridden in plan.plan.get("overrides", ()):
-            self._note("policy.overridden", request, overridden, actor=overridden["by"])
+        self._note_overrides(request, plan)
         level = level_in_mode(plan.level, pulse.mode, always_asks=handler.gated_in_every_mode)
         try:
             requested = self.door.journal.request(self._new_action(handler, request, plan, level))
         except CallConflict as conflict:
             return replace(answer_of(conflict.existing), status="conflict", reason=str(conflict))
+        except Halted as halted:
+            return Answer(status="halted", tool=tool, reason=str(halted))
         action = requested.action
-        self._killpoint("K2")
-        if action.state is ActionState.APPROVED:
+        if action.state in (ActionState.APPROVED, ActionState.UNKNOWN):
             return self.perform(action.id)
         return answer_of(action)
 
@@ -154,8 +135,8 @@ class Toolbox:
             natural_key=handler.natural_key(call.args),
             args=call.args,
             plan=plan.plan,
-            preconditions=plan.preconditions,
-            shown=plan.shown.to_json(),
+            preconditions=plan.preconditions | self._standing(call.pulse_id),
+            shown=clean(plan.shown.to_json()),
             effect_class=handler.effect_class,
             level=level,
             requested_by=call.caller,
@@ -168,9 +149,18 @@ class Toolbox:
     def perform(self, action_id: str) -> Answer:
         """Run an approved action: check that the world still is as approved, apply, read back, record.
 
-        Anything but `approved` answers with its state. A world that moved sends the action back to its gate.
+        A gate or an approval whose time is over ends here. A world that moved sends the action back to its gate; facts
+        that cannot be read leave the approval unused. An action that a dead process left half done is settled first.
+        Anything but `approved` answers with its state.
         """
-        action = self.door.journal.get(action_id)
+        unreported = self._unreported.get(action_id)
+        if unreported is not None:
+            return self._report(action_id, unreported)
+        try:
+            self.door.journal.end_if_over(action_id)
+        except Expired:
+            return answer_of(self.door.journal.get(action_id))
+        action = self.settled(self.door.journal.get(action_id))
         if action.state is not ActionState.APPROVED:
             return answer_of(action)
         handler = self._tool(action.tool)
@@ -179,16 +169,18 @@ class Toolbox:
             return stale
         try:
             attempt = self.door.journal.claim(action_id, owner=self._owner)
-        except Expired:
-            return answer_of(self.door.journal.get(action_id))
+        except (Expired, NotApproved, Tampered) as error:
+            now = self.door.journal.get(action_id)
+            return replace(answer_of(now), reason=now.reason or str(error))
         except Halted as halted:
             return replace(answer_of(action), status="halted", reason=str(halted))
-        self._killpoint("K6")
         if not self.door.journal.may_start(attempt):
             return self._finish(action, attempt.n, "not_done", None, "the lease was nearly over")
+        self.killpoint("K7")
         try:
             effect = handler.apply(action, action.id)
-            self._killpoint("K8")
+            self.killpoint("K8")
+            outcome = self._outcome(handler, action, effect)
         except NotDone as error:
             return self._finish(action, attempt.n, "failed", None, str(error))
         except (Uncertain, StasError) as error:
@@ -196,12 +188,22 @@ class Toolbox:
         except Exception as error:
             self._finish(action, attempt.n, "unknown", None, f"unexpected {type(error).__name__}")
             raise
-        return self._finish(action, attempt.n, "succeeded", self._outcome(handler, action, effect), "")
+        return self._finish(action, attempt.n, "succeeded", outcome, "")
 
     def _finish(self, action: Action, n: int, result: str, outcome: Json | None, detail: str) -> Answer:
-        done = self.door.journal.finish(
-            action.id, n=n, owner=self._owner, result=result, outcome=outcome, detail=redact(detail)
-        )
+        return self._report(action.id, {"n": n, "result": result, "outcome": outcome, "detail": redact(detail)})
+
+    def _report(self, action_id: str, report: dict[str, Any]) -> Answer:
+        """Store what became of an attempt; kept for the next try while the record cannot be written."""
+        try:
+            done = self.door.journal.finish(action_id, owner=self._owner, **report)
+        except StoreError:
+            self._unreported[action_id] = report
+            raise
+        except BaseException:
+            self._unreported.pop(action_id, None)
+            raise
+        self._unreported.pop(action_id, None)
         return answer_of(done)
 
     def _outcome(self, handler: Tool, action: Action, effect: Effect) -> Json:
@@ -214,34 +216,51 @@ class Toolbox:
         }
 
     def _stale(self, handler: Tool, action: Action) -> Answer | None:
-        """Back to the gate if a precondition moved; None if the approval still fits the world."""
+        """Back to the gate if a precondition moved; None if the approval still fits the world.
+
+        What the policy forbids by now, and what is gone, is withdrawn with the reason.
+        """
         revision = action.revision
         assert revision is not None
         try:
-            moved = differences(revision.preconditions, handler.preconditions_now(action))
+            now = handler.preconditions_now(action) | self._standing(action.pulse_id)
+            moved = differences(revision.preconditions, now)
             if not moved:
                 return None
             fresh = handler.plan(self._call_of(action))
         except Refusal as refusal:
-            self._note("policy.refused", self._call_of(action), {"rule": refusal.rule, "what": refusal.what})
-            self.door.journal.withdraw(action.id, by="policy", reason=str(refusal))
-            return replace(answer_of(self.door.journal.get(action.id)), status="refused", rule=refusal.rule)
-        except (ForgeError, PlatformError, NotDone) as error:
-            return replace(answer_of(action), status="failed", reason=f"Not started: {error}")
+            self._withdraw(action, refusal)
+            return self._refused(self._call_of(action), refusal)
+        except (BadCall, NotDone) as error:
+            self._withdraw(action, error)
+            return replace(answer_of(self.door.journal.get(action.id)), status="failed")
+        except (StasError, OSError) as error:
+            return replace(answer_of(action), reason=f"Not started, the approval still stands: {error}")
         if action.level is GateLevel.LOG:
-            self.door.journal.withdraw(action.id, by="policy", reason="the world moved before it ran")
+            self._withdraw(action, "the world moved before it ran")
             return replace(answer_of(self.door.journal.get(action.id)), status="stale", reason="; ".join(moved))
         back = self.door.journal.go_stale(
             action.id,
             plan=fresh.plan,
-            preconditions=fresh.preconditions,
+            preconditions=fresh.preconditions | self._standing(action.pulse_id),
             shown={
-                **fresh.shown.to_json(),
+                **clean(fresh.shown.to_json()),
                 "warnings": [*fresh.shown.warnings, *(f"changed since: {m}" for m in moved)],
             },
             why="; ".join(moved),
         )
         return replace(answer_of(back), reason=f"the world changed after the approval: {'; '.join(moved)}")
+
+    def _withdraw(self, action: Action, why: object) -> None:
+        self.door.journal.withdraw(action.id, by="policy", reason=redact(str(why)))
+
+    def _standing(self, pulse_id: str) -> Json:
+        return standing(self.door.pulses.get(pulse_id).mode, self.rules)
+
+    def undo(self, action_id: str, by: str) -> Answer:
+        """Take a logged action back: a move, or a P0 task of the last five minutes. Raises `TooLate`, `BadCall`."""
+        action = self.door.journal.get(action_id)
+        return self.call("undo_action", {"actionId": action_id}, pulse_id=action.pulse_id, caller=by)
 
     def _call_of(self, action: Action) -> Call:
         assert action.revision is not None
@@ -286,7 +305,7 @@ class Toolbox:
             if action.level is GateLevel.GATE2 and typed.strip() != name:
                 raise WrongName(f"Type {name} to approve this.")
         return self.door.journal.decide(
-            action_id, rev=rev, digest=digest, verdict=verdict, voter=voter, reason=reason, dwell_ms=dwell_ms
+            action_id, rev=rev, digest=digest, verdict=verdict, voter=voter, reason=redact(reason), dwell_ms=dwell_ms
         )
 
     def edit(self, action_id: str, *, rev: int, digest: str, args: Mapping[str, Any], author: str) -> Action:
@@ -297,7 +316,12 @@ class Toolbox:
         action = self.door.journal.get(action_id)
         handler = self._tool(action.tool)
         call = replace(self._call_of(action), args=handler.check(args))
-        plan = handler.plan(call)
+        try:
+            refuse_secret_args(action.tool, call.args)
+            plan = handler.plan(call)
+        except Refusal as refusal:
+            self._refused(replace(call, caller=author), refusal)
+            raise
         mode = self.door.pulses.get(action.pulse_id).mode
         level = level_in_mode(plan.level, mode, always_asks=handler.gated_in_every_mode)
         return self.door.journal.revise(
@@ -306,129 +330,11 @@ class Toolbox:
             digest=digest,
             args=call.args,
             plan=plan.plan,
-            preconditions=plan.preconditions,
-            shown=plan.shown.to_json(),
+            preconditions=plan.preconditions | self._standing(action.pulse_id),
+            shown=clean(plan.shown.to_json()),
             author=author,
             level=GateLevel.GATE if level is GateLevel.LOG else level,
         )
-
-    # after a crash --------------------------------------------------------------------------------
-
-    def recover(self) -> list[str]:
-        """Settle what a dead process left half done. Returns a sentence for each action.
-
-        Nothing is started here: what was proved not to have happened waits as approved (or asks again).
-        """
-        told = []
-        for found in self.door.journal.open_actions():
-            action = found
-            name = f"{action.tool} ({Shown.from_json(action.revision.shown if action.revision else {}).title})"
-            if action.state is ActionState.EXECUTING:
-                try:
-                    action = self.door.journal.take_over(action.id, owner=self._owner)
-                except StillRunning:
-                    told.append(f"{name} is being done by another process.")
-                    continue
-            if action.state is ActionState.UNKNOWN:
-                told.append(self._reconcile(name, action))
-            elif action.state is ActionState.APPROVED:
-                told.append(f"{name} was approved and not started; it goes on when the pulse does.")
-        return told
-
-    def _reconcile(self, name: str, action: Action) -> str:
-        if action.effect_class is EffectClass.OPAQUE:
-            return f"{name} was interrupted and cannot be looked up; say what happened."
-        handler = self._tool(action.tool)
-        action = self.door.journal.get(action.id)
-        self._killpoint("K10")
-        try:
-            effect = handler.find(action, action.id)
-        except (StasError, OSError) as error:
-            return f"{name} was interrupted; whether it happened cannot be seen yet: {error}"
-        if effect is None:
-            self.door.journal.reconcile(action.id, found=False, outcome=None, detail="looked for it: not there")
-            return f"{name} was interrupted before it happened; nothing was done twice."
-        self.door.journal.reconcile(
-            action.id, found=True, outcome=self._outcome(handler, action, effect), detail="found after a restart"
-        )
-        return f"{name} had happened before the interruption; it was found and recorded."
-
-    # reads ----------------------------------------------------------------------------------------
-
-    def check_inbox(self, *, pulse_id: str, caller: str) -> Reading[list[Message]]:
-        """Messages that nobody acknowledged yet."""
-        return self._read("check_inbox", {}, pulse_id, caller, "inbox", self.door.platform.inbox, [])
-
-    def recall(self, query: str, limit: int, *, pulse_id: str, caller: str) -> Reading[list[Memory]]:
-        """At most `limit` memories, best first (T12)."""
-        if "{" in query or "}" in query:
-            raise BadCall("A recall query still holds a placeholder.", "Say what to search for (R51).")
-
-        def ask() -> list[Memory]:
-            return self.door.platform.recall(query, limit)[:limit]
-
-        return self._read("recall", {"query": query, "limit": limit}, pulse_id, caller, "memory", ask, [])
-
-    def get_my_projects(self, *, pulse_id: str, caller: str) -> Reading[list[Project]]:
-        """Projects the agent is assigned to (T1)."""
-        return self._read("get_my_projects", {}, pulse_id, caller, "platform", self.door.platform.projects, [])
-
-    def get_project_vision(self, project_id: str, *, pulse_id: str, caller: str) -> Reading[Vision | None]:
-        """The vision document; `empty` if none was ever set (T2)."""
-        return self._read(
-            "get_project_vision",
-            {"projectId": project_id},
-            pulse_id,
-            caller,
-            "platform",
-            lambda: self.door.platform.vision(project_id),
-            None,
-        )
-
-    def get_ready_tasks(self, project_id: str, *, pulse_id: str, caller: str) -> Reading[list[Task]]:
-        """All open tasks of a project; the order law makes the queue of them (T3)."""
-        return self._read(
-            "get_ready_tasks",
-            {"projectId": project_id},
-            pulse_id,
-            caller,
-            "platform",
-            lambda: self.door.platform.tasks(project_id),
-            [],
-        )
-
-    def get_task_context(self, project_id: str, task_id: str, *, pulse_id: str, caller: str) -> Reading[Task | None]:
-        """One task with everything known of it (T6)."""
-        return self._read(
-            "get_task_context",
-            {"projectId": project_id, "taskId": task_id},
-            pulse_id,
-            caller,
-            "platform",
-            lambda: self.door.platform.task(project_id, task_id),
-            None,
-        )
-
-    def _read(
-        self, tool: str, args: Json, pulse_id: str, caller: str, source: str, ask: Callable[[], _T], nothing: _T
-    ) -> Reading[_T]:
-        at = self.door.clock.now()
-        try:
-            value = ask()
-        except (PlatformError, ForgeError, StoreError, OSError) as error:
-            state = DataState.EMPTY if isinstance(error, NotFound) and nothing is None else DataState.ERROR
-            reading = Reading(state, nothing, source, at, str(error))
-        else:
-            empty = value is None or (isinstance(value, Sequence) and not value)
-            reading = Reading(DataState.EMPTY if empty else DataState.OK, value, source, at)
-        count = len(reading.value) if isinstance(reading.value, list) else int(reading.value is not None)
-        self.door.journal.record(
-            "tool.read",
-            actor=caller,
-            pulse_id=pulse_id,
-            body={"tool": tool, "args": args, "state": reading.state.value, "count": count, "reason": reading.reason},
-        )
-        return reading
 
     # helpers --------------------------------------------------------------------------------------
 
@@ -449,11 +355,21 @@ class Toolbox:
             by="policy",
         )
 
+    def _note_overrides(self, call: Call, plan: Plan) -> None:
+        """Each lock that a person overrode for this call, once."""
+        overrides: list[Json] = list(plan.plan.get("overrides", ()))
+        if not overrides:
+            return
+        noted = self.door.journal.events(pulse_id=call.pulse_id, kinds=["policy.overridden"])
+        for overridden in overrides:
+            if not any({"tool": call.tool, **overridden}.items() <= event.body.items() for event in noted):
+                self._note("policy.overridden", call, overridden, actor=overridden["by"])
+
     def _note(self, kind: str, call: Call, body: Json, *, actor: str = "") -> None:
         subject: Json = {name: call.args[name] for name in ("projectId", "taskId", "messageId") if name in call.args}
         self.door.journal.record(
             kind,
             actor=actor or ("policy" if kind.startswith("policy.") else call.caller),
             pulse_id=call.pulse_id,
-            body={"tool": call.tool, "caused_by": call.caused_by} | subject | dict(body),
+            body=clean({"tool": call.tool, "caused_by": call.caused_by} | subject | dict(body)),
         )

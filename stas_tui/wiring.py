@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,6 @@ from stas_tui.gates.tools.base import Door, Rules
 from stas_tui.locations import Profile, os_user
 from stas_tui.platforms.local import LocalPlatform
 from stas_tui.pulse.context import Context
-from stas_tui.pulse.machine import Machine
 from stas_tui.pulse.proposer import DraftProposer, Proposer
 from stas_tui.toolbox import Toolbox
 from storage.canonical import digest_of
@@ -36,9 +36,15 @@ from storage.world import World
 
 if TYPE_CHECKING:
     from stas_tui.config import Settings
+    from stas_tui.pulse.machine import Machine
 
 KILL_VARIABLE = "STAS_KILL_AT"
-"""For crash tests: the process kills itself at this kill point, e.g. `K8` or `K8:2` for the second time it comes by."""
+"""For crash tests: the process kills itself at this point, e.g. `K8`, or `K8:2` for the second time it comes by.
+
+`K1` to `K10` and `K13`: the journal's and the door's points around an effect. `S1` to `S11`: a step is entered;
+`S3.found`: what step 3 found is not written yet. `S7.commit`: a phase of step 7 is entered; `S7.commit.answered`: the
+door has answered, and the working state does not know yet.
+"""
 
 
 @dataclass(kw_only=True)
@@ -47,7 +53,6 @@ class Application:
 
     profile: Profile
     settings: Settings
-    machine: Machine
     context: Context
     bell: Bell
     clock: Clock
@@ -55,6 +60,13 @@ class Application:
     person: str
     """The decider's name; empty if nobody is named, then nothing can be decided."""
     stores: tuple[Store, ...] = field(repr=False)
+
+    @cached_property
+    def machine(self) -> Machine:
+        """What walks the pulse; made when it is first needed, which is after the first screen."""
+        from stas_tui.pulse.machine import Machine
+
+        return Machine(self.context)
 
     @property
     def mode(self) -> Mode:
@@ -80,8 +92,11 @@ def build(
     clock: Clock | None = None,
     environ: Mapping[str, str] | None = None,
     proposer: Proposer | None = None,
+    new_id: Callable[[str], str] | None = None,
 ) -> Application:
     """Open the stores of a profile and put the parts together; without a proposer the generated drafts stand.
+
+    `new_id` makes the ids of actions and pulses from a prefix, `a` or `p`; random ones by default.
 
     Raises `StoreError`, `LocationError`.
     """
@@ -103,13 +118,14 @@ def build(
         approval_ttl_ms=int(settings.gates.approval_minutes * MINUTE),
         killpoint=killpoint,
         wake=bell.ring,
+        new_id=partial(new_id, "a") if new_id else None,
     )
     door = Door(
         platform=LocalPlatform(world, settings.agent_name, clock, columns=settings.columns),
         forge=LocalGitForge(prs=world, workspaces=world, root=profile.clones, archive=profile.archive, clock=clock),
         executor=CommandExecutor(profile.runs, clock),
         journal=journal,
-        pulses=Pulses(record, journal),
+        pulses=Pulses(record, journal, new_id=partial(new_id, "p") if new_id else None),
         runs=Runs(record),
         clock=clock,
         rules=rules_of(settings),
@@ -120,7 +136,6 @@ def build(
     return Application(
         profile=profile,
         settings=settings,
-        machine=Machine(context),
         context=context,
         bell=bell,
         clock=clock,

@@ -157,6 +157,7 @@ class WorldTasks(WorldBase):
         status: str = "review",
         task_class: TaskClass = TaskClass.INFRA,
         class_guessed: bool = True,
+        acceptance: Sequence[str] = (),
     ) -> Task:
         """Make a task `T-n`; the same key gives the task of the first call.
 
@@ -178,6 +179,7 @@ class WorldTasks(WorldBase):
                 priority=priority,
                 task_class=task_class,
                 class_guessed=class_guessed,
+                acceptance=tuple(acceptance),
                 labels=tuple(labels),
                 created_at=self.clock.now(),
                 created_key=key,

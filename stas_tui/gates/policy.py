@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from stas_tui.forges.base import Repo
 from stas_tui.gates.contract import Refusal, deny, lock
-from storage.records import GateLevel, Mode, OriginProof, SecretHit, Step, StepState
+from storage.records import GateLevel, Json, Mode, OriginProof, SecretHit, Step, StepState
+from storage.redact import scan
 
 CHANGE_LANE_STEPS = range(1, 7)
 """Steps that stand before any change (D7)."""
@@ -78,6 +79,21 @@ def order_locks(steps: Sequence[Step], *, project_id: str, vision_sha: str | Non
                 lock("R26", f"The vision of {project_id} changed after it was read.", "Run step 4 again and compare.")
             )
     return locks
+
+
+def refuse_secret_args(tool: str, args: Json) -> None:
+    """Raise if any text of a call, in whatever field, looks like a secret (R82); asked for every tool."""
+    refuse_secrets([hit for name, text in _texts("", args) for hit in scan(text, name)], f"The call of {tool}")
+
+
+def _texts(name: str, value: object) -> list[tuple[str, str]]:
+    if isinstance(value, str):
+        return [(name, value)]
+    if isinstance(value, dict):
+        return [found for key, item in value.items() for found in _texts(f"{name}.{key}" if name else str(key), item)]
+    if isinstance(value, list | tuple):
+        return [found for n, item in enumerate(value, 1) for found in _texts(f"{name} {n}", item)]
+    return []
 
 
 def refuse_secrets(hits: Sequence[SecretHit], where: str) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from stas_tui.forges.base import ForgeError
+from stas_tui.gates.clean import clean
 from stas_tui.gates.contract import Answer
-from stas_tui.pulse.context import Context, Found, Progress
+from stas_tui.pulse.context import ISOLATION_POINTS, Context, Found, Progress
 from stas_tui.pulse.look import plural
 from stas_tui.texts import follow_ups as proposals
 from stas_tui.texts.kinds import INFRA, by_kind, label_of
@@ -21,8 +22,9 @@ from storage.records import (
     Trust,
 )
 
-POST_MERGE = ("CI pipeline", "container builds", "error rates", "health endpoints")
-ISOLATION_POINTS = ("queries", "endpoints", "jobs", "logs", "configuration", "secrets", "flags", "metrics")
+POST_MERGE = ("CI", "builds", "error rates", "health")
+NOTHING_CHECKS = "not configured: nothing here can look"
+UNDECLARED = "not declared: no source can prove it"
 
 
 def validation(context: Context, pulse: Pulse) -> Found:
@@ -38,9 +40,13 @@ def validation(context: Context, pulse: Pulse) -> Found:
     for project_id, repo in context.rules.repos.items():
         try:
             for merge in context.door.forge.merges_since(repo, since):
-                watched.append({"project": project_id, "sha": merge.sha, "subject": merge.subject, "at": merge.at})
+                subject = clean(merge.subject)
+                watched.append({"project": project_id, "sha": merge.sha, "subject": subject, "at": merge.at})
+                proof = Evidence(kind="commit", ref=merge.sha, text=subject, at=merge.at)
                 for check in POST_MERGE:
-                    context.findings.put(_unknown(context, pulse, f"after merge:{check}", merge.sha, "not configured"))
+                    context.findings.put(
+                        _unknown(context, pulse, f"after merge:{check}", merge.sha, NOTHING_CHECKS, proof)
+                    )
             for pr in context.door.forge.prs(repo):
                 if pr.task_id and pr.author == context.agent:
                     continue
@@ -48,28 +54,30 @@ def validation(context: Context, pulse: Pulse) -> Found:
                 groups = [label_of(kind) for kind in kinds if kind in INFRA]
                 if groups:
                     reviews.append(
-                        {"project": project_id, "number": pr.number, "title": pr.title, "groups": sorted(groups)}
+                        {"project": project_id, "number": pr.number, "title": clean(pr.title), "groups": sorted(groups)}
                     )
+                    proof = Evidence(kind="pr", ref=f"#{pr.number}", text=clean(pr.title), at=pr.created_at)
                     context.findings.put(
-                        _unknown(context, pulse, "pre-merge review", f"#{pr.number}", "no review source is configured")
+                        _unknown(context, pulse, "pre-merge review", f"#{pr.number}", NOTHING_CHECKS, proof)
                     )
         except ForgeError as error:
             errors.append(f"{project_id}: not watched: {error}")
     data: Json = {"merges": watched, "reviews": reviews, "errors": errors, "since": since}
     if errors and not watched:
         return Found(state=DataState.ERROR, note=errors[0], data=data)
-    note = f"{plural(len(watched), 'merge')}, {plural(len(reviews), 'review')}: unknown"
+    note = f"{plural(len(watched), 'merge')}, {plural(len(reviews), 'review')}"
     return Found(state=DataState.UNKNOWN, note=note, data=data)
 
 
 def isolation(context: Context, pulse: Pulse) -> Found:
     """Step 9: tenants and points, each `unknown` until a source can prove it."""
     cells = 0
+    proof = Evidence(kind="policy", ref="stas.toml", text="tenants are named, how they are kept apart is not declared")
     for project_id, tenants in context.rules.tenants.items():
         for tenant in tenants:
             for point in ISOLATION_POINTS:
                 context.findings.put(
-                    _unknown(context, pulse, f"isolation:{point}", f"{project_id}/{tenant}", "tenancy is not declared")
+                    _unknown(context, pulse, f"isolation:{point}", f"{project_id}/{tenant}", UNDECLARED, proof)
                 )
                 cells += 1
     note = f"{cells} cells unknown" if cells else "no tenants named"
@@ -77,7 +85,7 @@ def isolation(context: Context, pulse: Pulse) -> Found:
     return Found(state=DataState.UNKNOWN, note=note, data=data)
 
 
-def _unknown(context: Context, pulse: Pulse, check: str, subject: str, reason: str) -> Finding:
+def _unknown(context: Context, pulse: Pulse, check: str, subject: str, reason: str, proof: Evidence) -> Finding:
     return Finding(
         id=f"{pulse.id}:{check}:{subject}",
         pulse_id=pulse.id,
@@ -85,6 +93,7 @@ def _unknown(context: Context, pulse: Pulse, check: str, subject: str, reason: s
         subject=subject,
         verdict="unknown",
         reason=reason,
+        evidence=(proof,),
         at=context.clock.now(),
     )
 
@@ -159,7 +168,9 @@ def follow_ups(context: Context, pulse: Pulse) -> Progress:
     _heard(context, pulse, answer)
     made = answer.result.get("tasks", []) if answer.status == "ok" else []
     note = f"{len(made)} filed" if made else f"none filed: {answer.reason or answer.status}"
-    step = _set(context, pulse, 10, StepState.DONE, note, {"tray": tray, "filed": made, "answer": answer.reason})
+    kept = [] if answer.status in ("ok", "rejected") else tray["items"]
+    data: Json = {"tray": tray, "filed": made, "answer": answer.reason, "kept": kept}
+    step = _set(context, pulse, 10, StepState.DONE, note, data)
     return Progress(pulse=pulse, step=step, say=f"Follow-ups: {note}", answer=answer)
 
 
@@ -179,9 +190,23 @@ def gather_tray(context: Context, pulse: Pulse) -> Json:
     for pattern in health.data.get("patterns", ()):
         if pattern["suggestion"]:
             gathered.append((pattern["suggestion"], pattern["line"], "P2", f"{pattern['count']} messages say so"))
+    gathered += _carried_over(context, pulse, project_id)
     open_titles = [task.title for task in context.door.platform.tasks(project_id)] if project_id else []
     items = proposals.tray(gathered, open_titles=open_titles)
     return {"project": project_id, "items": [dict(item) for item in items]}
+
+
+def _carried_over(context: Context, pulse: Pulse, project_id: str) -> list[tuple[str, str, str, str]]:
+    """What the last pulse proposed and nobody decided, or could not file: a tray survives its pulse (R120)."""
+    earlier = next((p for p in context.pulses.latest(5) if p.number < pulse.number), None)
+    if earlier is None:
+        return []
+    step = context.pulses.steps(earlier.id)[9]
+    tray = context.pulses.work(earlier.id).get("tray") or {}
+    if tray.get("project") != project_id:
+        return []
+    items = step.data.get("kept", []) if step.state is StepState.DONE else tray.get("items", [])
+    return [(item["title"], item["description"], item["priority"], item["why"]) for item in items]
 
 
 def report(context: Context, pulse: Pulse) -> Progress:

@@ -22,8 +22,6 @@ def infra_title(task: Task) -> str:
 def commit(work: Work) -> Progress:
     """Stage, scan, commit locally; logged, never pushed here."""
     task = work.task()
-    workspace = work.context.workspace(task.id)
-    assert workspace is not None
     answer = work.through_the_door(
         "commit_action",
         "commit_changes",
@@ -41,10 +39,7 @@ def commit(work: Work) -> Progress:
 
 def facts(work: Work) -> Json:
     """What the texts of sub-step E are made of."""
-    task = work.task()
-    workspace = work.context.workspace(task.id)
-    assert workspace is not None
-    changes = work.context.door.forge.changes(workspace)
+    changes = work.context.door.forge.changes(work.workspace())
     result = work.state.get("result") or {}
     return {
         "files": [change.path for change in changes.files],
@@ -58,9 +53,7 @@ def facts(work: Work) -> Json:
 
 
 def _draft(work: Work, task: Task) -> tuple[str, str]:
-    workspace = work.context.workspace(task.id)
-    assert workspace is not None
-    changes = work.context.door.forge.changes(workspace)
+    changes = work.context.door.forge.changes(work.workspace())
     prompt = work.state["prompt"]
     rules = work.context.rules
     risk = assess_changes(
@@ -97,15 +90,42 @@ def pull_request(work: Work) -> Progress:
         return waiting
     if answer.status == "ok":
         work.heard(answer)
-        work.save(phase="transition", pr=answer.result, pr_differences=list(answer.differences))
+        repo = work.context.repo(task.project_id)
+        right = repo is not None and answer.result["base"] == repo.base
+        work.save(
+            phase="transition" if right else "retarget", pr=answer.result, pr_differences=list(answer.differences)
+        )
         note = "; ".join(answer.differences) or f"#{answer.result['number']} on {answer.result['base']}"
         return work.progress(f"Pull request opened: {note}", answer=answer)
-    work.save(pr_action=None)
-    if answer.status in ("expired", "stale"):
-        return work.progress(f"Not opened ({answer.reason or answer.status}). Step to ask again.", answer=answer)
     work.heard(answer)
-    work.save(rejected_pr=[state["pr_title"], state["pr_body"]])
+    if answer.status == "failed":
+        work.save(pr_action=None)
+        return work.progress(f"Not opened: {answer.reason}", needs="blocked", answer=answer)
+    work.save(pr_action=None, rejected_pr=[state["pr_title"], state["pr_body"]])
     return work.progress(f"Not opened: {answer.reason or answer.status}", needs="pull request", answer=answer)
+
+
+def retarget(work: Work) -> Progress:
+    """The pull request was read back with another base: offer to retarget it; nothing is moved before (R6, R96)."""
+    task = work.task()
+    pr = work.state["pr"]
+    answer = work.through_the_door(
+        "retarget_action",
+        "retarget_pr",
+        {"projectId": task.project_id, "taskId": task.id, "number": pr["number"]},
+    )
+    waiting = work.waiting(answer, f"Pull request #{pr['number']} targets {pr['base']}: retargeting it")
+    if waiting is not None:
+        return waiting
+    if answer.status in ("expired", "stale", "withdrawn"):
+        work.save(retarget_action=None)
+        return work.progress(f"Not retargeted ({answer.reason or answer.status}). Step to ask again.", answer=answer)
+    work.heard(answer)
+    if answer.status == "ok":
+        work.save(phase="transition", pr={**pr, "base": answer.result["base"]}, pr_differences=None)
+        return work.progress(f"Pull request #{pr['number']} targets {answer.result['base']} now", answer=answer)
+    work.save(pr_violation=answer.reason or answer.status, last_sub="E")
+    return work.finish(f"{task.id} not moved: #{pr['number']} stays on {pr['base']} ({answer.reason or answer.status})")
 
 
 def transition(work: Work) -> Progress:

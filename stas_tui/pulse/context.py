@@ -16,6 +16,9 @@ from storage.pulses import Pulses
 from storage.records import Action, DataState, Json, Project, Pulse, Run, Step, StepState, Task, Workspace
 from storage.runs import Runs
 
+ISOLATION_POINTS = ("queries", "endpoints", "jobs", "logs", "configuration", "secrets", "flags", "metrics")
+"""What is checked for every tenant in step 9."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:

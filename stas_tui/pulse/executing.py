@@ -14,13 +14,25 @@ from stas_tui.pulse.context import Progress
 from stas_tui.texts.prompt_lint import listed_files
 from storage.errors import StasError
 from storage.records import Json, Outcome, Run, RunResult, RunState, RunStatus, StepState
-from storage.run_codec import run_result_to_json
+from storage.run_codec import run_result_from_json, run_result_to_json
 
 if TYPE_CHECKING:
     from stas_tui.pulse.work import Work
 
 VERIFY_TIMEOUT_S = 600.0
 TAIL_BYTES = 16 * 1024
+
+SLOTS = (
+    "claim_action",
+    "spawn_action",
+    "architect_action",
+    "commit_action",
+    "pr_action",
+    "retarget_action",
+    "transition_action",
+    "remember_action",
+)
+"""Where the working state keeps the ids of step 7's actions."""
 
 
 class ReviewRefused(StasError):
@@ -49,10 +61,10 @@ def spawn(work: Work) -> Progress:
         work.heard(answer)
         work.save(phase="run", run=answer.result["run"], spawn_action=None)
         return work.progress(f"Executor started: {answer.result['run']}", needs="run", answer=answer)
-    if answer.status in ("expired", "stale"):
-        work.save(spawn_action=None)
-        return work.progress(f"Not spawned ({answer.reason or answer.status}). Step to ask again.", answer=answer)
     work.heard(answer)
+    if answer.status == "failed":
+        work.save(spawn_action=None)
+        return work.progress(f"Not spawned: {answer.reason}", needs="blocked", answer=answer)
     work.save(spawn_action=None, phase="prompt", rejected_prompt=state["prompt"], last_refusal=answer.reason)
     return work.progress(
         f"Not spawned: {answer.reason or answer.status}", needs="prompt", answer=answer, note="spawn rejected"
@@ -62,9 +74,9 @@ def spawn(work: Work) -> Progress:
 def watch(work: Work) -> Progress:
     """The run as it stands; when it is over, the review is due."""
     run = work.context.runs.get(work.state["run"])
-    status = work.context.door.executor.status(run.id)
-    if status is None or status.state is not RunState.FINISHED:
-        if status is not None and status.state is not run.state:
+    status = status_of(work, run)
+    if status.state is not RunState.FINISHED:
+        if status.state is not run.state:
             work.context.runs.update_state(run.id, status.state, None)
         step = work.mark(f"{run.id} runs", sub="C")
         return Progress(pulse=work.pulse, step=step, needs="run", say=f"{run.id} is working", run=run)
@@ -74,17 +86,29 @@ def watch(work: Work) -> Progress:
     return Progress(pulse=work.pulse, step=step, say=f"{run.id} ended: {status.stop}", run=run)
 
 
+def status_of(work: Work, run: Run) -> RunStatus:
+    """The run as its shim last wrote it; a run whose folder is gone counts as lost."""
+    status = work.context.door.executor.status(run.id)
+    if status is not None:
+        return status
+    ended = run.ended_at or work.context.clock.now()
+    return RunStatus(
+        run_id=run.id, state=RunState.FINISHED, ended_at=ended, stop="lost", detail="the run's folder is gone"
+    )
+
+
 def review(work: Work) -> Progress:
     """Classify and verify once, then wait for a person's judgment."""
     state = work.state
     run = work.context.runs.get(state["run"]) if state.get("run") else None
     if state.get("result") is None:
         result = judge(work, run)
-        if run is not None:
-            work.context.runs.set_result(run.id, result)
-        work.save(result=run_result_to_json(result))
+        with work.context.journal.changing():
+            if run is not None:
+                work.context.runs.set_result(run.id, result)
+            work.save(result=run_result_to_json(result))
     else:
-        result = run.result if run is not None and run.result is not None else judge(work, run)
+        result = run_result_from_json(state["result"])
     if result.outcome is Outcome.RULE4 and not state.get("architect_asked"):
         return _progress(work, run, f"Rule 4: {result.report.blocker or 'an architectural decision is needed'}")
     return _progress(work, run, f"{result.outcome.value}: {result.kind}")
@@ -97,9 +121,7 @@ def _progress(work: Work, run: Run | None, say: str) -> Progress:
 def judge(work: Work, run: Run | None) -> RunResult:
     """The class of what stands in the workspace, with verification by Stas itself in a fresh checkout."""
     context = work.context
-    task = work.task()
-    workspace = context.workspace(task.id)
-    assert workspace is not None
+    workspace = work.workspace()
     changes = context.door.forge.changes(workspace)
     prompt = work.state["prompt"]
     report = read_report(Path(workspace.path))
@@ -107,9 +129,8 @@ def judge(work: Work, run: Run | None) -> RunResult:
         by_hand = RunStatus(run_id="direct", state=RunState.FINISHED, exit=0, stop="exit")
         result = classify(status=by_hand, report=report, changes=changes, listed_files=listed_files(prompt))
     else:
-        status = context.door.executor.status(run.id)
-        assert status is not None
-        if not report.outcome:
+        status = status_of(work, run)
+        if not report.outcome and context.door.executor.status(run.id) is not None:
             tail, _ = context.door.executor.tail(run.id, max(0, status.stdout_bytes - TAIL_BYTES), TAIL_BYTES)
             report = report_from_output(tail.decode("utf-8", "replace")) or report
         result = classify(status=status, report=report, changes=changes, listed_files=listed_files(prompt))
@@ -120,8 +141,8 @@ def judge(work: Work, run: Run | None) -> RunResult:
         checkout = Path(folder) / "checkout"
         context.door.forge.checkout_for_verification(workspace, context.door.forge.stage(workspace), checkout)
         checks = run_verification(
-                commands, checkout, timeout_s=VERIFY_TIMEOUT_S, clock=context.clock, env=allowed(os.environ)
-            )
+            commands, checkout, timeout_s=VERIFY_TIMEOUT_S, clock=context.clock, env=allowed(os.environ)
+        )
     return with_verification(result, checks)
 
 
@@ -166,8 +187,9 @@ def accept(work: Work, *, by: str, reason: str, ticked: list[int]) -> None:
     problem = why_not_accept(work.state, reason=reason, ticked=ticked)
     if problem:
         raise ReviewRefused(problem)
-    _log(work, by, "accepted", {"reason": reason, "ticked": ticked})
-    work.save(phase="commit", accepted={"by": by, "reason": reason})
+    with work.context.journal.changing():
+        _log(work, by, "accepted", {"reason": reason, "ticked": ticked})
+        work.save(phase="commit", accepted={"by": by, "reason": reason})
 
 
 def why_not_accept(state: Json, *, reason: str, ticked: list[int]) -> str:
@@ -193,30 +215,43 @@ def respawn(work: Work, *, by: str, cause: str, prompt: str) -> None:
     """Another try with a written cause and a changed prompt (R90)."""
     if not cause.strip():
         raise ReviewRefused("Write the cause first: what went wrong, and what changes now?")
+    task_id = work.task().id
+    if work.state["result"]["outcome"] == Outcome.RULE4 and task_id not in work.state.get("architect_yes", {}):
+        raise ReviewRefused(
+            f"{work.context.rules.architect} has not answered yet; Rule 4 is not passed by another try.",
+            "Record the answer first, or park the task.",
+        )
     if prompt == work.state["prompt"]:
         raise ReviewRefused("Change the prompt: the same bytes would fail the same way.")
-    _log(work, by, "spawns again", {"cause": cause})
-    work.save(phase="prompt", prompt=prompt, prompt_by=by, cause=cause.strip(), result=None, spawn_action=None)
+    with work.context.journal.changing():
+        _log(work, by, "spawns again", {"cause": cause})
+        work.save(phase="prompt", prompt=prompt, prompt_by=by, cause=cause.strip(), result=None, spawn_action=None)
 
 
 def park(work: Work, *, by: str) -> None:
     """Coordinate a Rule 4 blocker with the architect."""
-    _log(work, by, "parked", {"with": work.context.rules.architect})
-    work.save(phase="architect", architect_asked=True)
+    with work.context.journal.changing():
+        _log(work, by, "parked", {"with": work.context.rules.architect})
+        work.save(phase="architect", architect_asked=True)
 
 
 def give_up(work: Work, *, by: str, reason: str) -> Progress:
-    """Leave the task as it is; the workspace keeps everything."""
+    """Leave the task as it is; the workspace keeps everything. Raises `ReviewRefused` while the executor works."""
     if not reason.strip():
         raise ReviewRefused("Say why the task is given up; it stands in the summary.")
-    for slot in ("claim_action", "spawn_action", "pr_action", "remember_action", "commit_action"):
-        answer = work.asked(slot)
-        if answer is not None and answer.waits and answer.action is not None:
-            work.context.journal.withdraw(answer.action.id, by=by, reason=reason)
-    _log(work, by, "gave up", {"reason": reason})
-    work.save(given_up={"by": by, "reason": reason})
-    state = StepState.DONE if work.state.get("task") else StepState.SKIPPED
-    return work.finish(f"given up: {reason}", state=state)
+    if work.state.get("phase") == "run":
+        run = work.context.runs.get(work.state["run"])
+        if status_of(work, run).state is not RunState.FINISHED:
+            raise ReviewRefused(f"{run.id} is still working on the task.", "Cancel the run first, then give it up.")
+    with work.context.journal.changing():
+        for slot in SLOTS:
+            answer = work.asked(slot)
+            if answer is not None and answer.status in ("pending", "approved") and answer.action is not None:
+                work.context.journal.withdraw(answer.action.id, by=by, reason=reason)
+        _log(work, by, "gave up", {"reason": reason})
+        work.save(given_up={"by": by, "reason": reason})
+        state = StepState.DONE if work.state.get("task") else StepState.SKIPPED
+        return work.finish(f"given up: {reason}", state=state)
 
 
 def _log(work: Work, by: str, what: str, body: Json) -> None:

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from stas_tui.forges.base import ForgeError
-from stas_tui.platforms.order import work_order
+from stas_tui.gates.clean import clean
+from stas_tui.platforms.order import column_label, work_order
 from stas_tui.pulse.context import Context, Found
+from stas_tui.pulse.scan import active, health
 from stas_tui.texts import inbox as inbox_text
-from stas_tui.texts import patterns
 from stas_tui.texts.prompt import vision_says
-from storage.clock import DAY
-from storage.records import (
-    DataState,
-    Evidence,
-    Finding,
-    Json,
-    Memory,
-    Merge,
-    Message,
-    MessageType,
-    Pulse,
-    Reading,
-    Task,
-    Trust,
-)
+from storage.records import DataState, Json, Memory, MessageType, Pulse, Reading, Task, Trust
 
 RECALLS = (("deployment issues", 5), ("infrastructure incidents", 5), ("multi-tenant deployment patterns", 3))
 """The routine's three searches, word for word (R20-R22)."""
@@ -36,14 +22,6 @@ HEADINGS = {
 }
 """The routine's five topics and the search that answers each (R19)."""
 
-NOT_CONFIGURED = (
-    ("alerts", "no alert source is configured"),
-    ("error rates", "no metrics source is configured"),
-    ("CI pipeline", "no CI source is configured"),
-    ("container builds", "no build source is configured"),
-)
-"""Sources of the health scan that this profile does not have: unknown, never green."""
-
 
 def plural(count: int, word: str) -> str:
     """`1 message`, `2 messages`."""
@@ -54,7 +32,7 @@ def inbox(context: Context, pulse: Pulse) -> Found:
     """Step 1: messages by class, with trust, hostile phrases and incomplete handoffs."""
     reading = context.toolbox.check_inbox(pulse_id=pulse.id, caller=context.agent)
     if reading.state is DataState.ERROR:
-        return Found(state=DataState.ERROR, note=f"inbox: {reading.reason}")
+        return Found(state=DataState.ERROR, note=f"inbox: {reading.reason}", data=_before(context, pulse))
     messages = inbox_text.triage_order(reading.value)
     counts: dict[str, int] = {}
     notes: dict[str, list[str]] = {}
@@ -62,7 +40,7 @@ def inbox(context: Context, pulse: Pulse) -> Found:
         counts[message.type.value] = counts.get(message.type.value, 0) + 1
         remarks = inbox_text.remarks(message)
         if remarks:
-            notes[message.id] = remarks
+            notes[message.id] = clean(remarks)
     urgent = [m.id for m in messages if m.type is MessageType.URGENT]
     unverified = [m.id for m in messages if m.type is MessageType.URGENT and m.trust is not Trust.KNOWN]
     data: Json = {
@@ -71,12 +49,22 @@ def inbox(context: Context, pulse: Pulse) -> Found:
         "remarks": notes,
         "urgent": urgent,
         "unverified": unverified,
-        "briefs": [[m.type.value, m.sender, m.subject] for m in messages if m.type is not MessageType.INFO],
+        "briefs": clean([[m.type.value, m.sender, m.subject] for m in messages if m.type is not MessageType.INFO]),
         "state": reading.state.value,
         "at": reading.at,
     }
     note = "none" if not messages else f"{len(messages)} new" + (f", {len(urgent)} urgent" if urgent else "")
     return Found(state=reading.state, note=note, data=data)
+
+
+def _before(context: Context, pulse: Pulse) -> Json:
+    """What the inbox held when it last answered, marked with its age: a dead source does not empty the list (R9)."""
+    for known in context.pulses.latest(5):
+        if known.number <= pulse.number:
+            data = context.pulses.steps(known.id)[0].data
+            if data.get("counts") is not None:
+                return {**data, "state": DataState.STALE.value}
+    return {}
 
 
 def memories(context: Context, pulse: Pulse) -> Found:
@@ -94,7 +82,7 @@ def memories(context: Context, pulse: Pulse) -> Found:
                 "state": reading.state.value,
                 "reason": reading.reason,
                 "ms": context.clock.monotonic() - started,
-                "hits": [{"id": m.id, "title": m.title, "type": m.type, "at": m.at} for m in reading.value],
+                "hits": clean([{"id": m.id, "title": m.title, "type": m.type, "at": m.at} for m in reading.value]),
             }
         )
     failed = [reading for reading in readings if reading.state is DataState.ERROR]
@@ -128,16 +116,11 @@ def projects(context: Context, pulse: Pulse) -> Found:
     return Found(state=DataState.OK, note=f"{len(active)} active", data=data)
 
 
-def _active(context: Context, pulse: Pulse) -> list[str]:
-    step = context.pulses.steps(pulse.id)[2]
-    return [project["id"] for project in step.data.get("active", ())]
-
-
 def visions(context: Context, pulse: Pulse) -> Found:
     """Step 4: the vision of each active project, with its hash and what changed since the last pulse."""
     before = _last_hashes(context, pulse)
     read: Json = {}
-    for project_id in _active(context, pulse):
+    for project_id in active(context, pulse):
         reading = context.toolbox.get_project_vision(project_id, pulse_id=pulse.id, caller=context.agent)
         vision = reading.value
         read[project_id] = {
@@ -146,7 +129,7 @@ def visions(context: Context, pulse: Pulse) -> Found:
             "sha256": vision.sha256 if vision else None,
             "updated_at": vision.updated_at if vision else None,
             "changed": vision is not None and before.get(project_id) not in (None, vision.sha256),
-            "says": vision_says(vision.text) if vision else {},
+            "says": clean(vision_says(vision.text)) if vision else {},
         }
     states = [entry["state"] for entry in read.values()]
     data: Json = {"visions": read}
@@ -174,7 +157,7 @@ def queue(context: Context, pulse: Pulse) -> Found:
     """Step 5: ready tasks of all active projects in the order of work, with the reason for the first."""
     tasks: list[Task] = []
     errors: Json = {}
-    for project_id in _active(context, pulse):
+    for project_id in active(context, pulse):
         reading = context.toolbox.get_ready_tasks(project_id, pulse_id=pulse.id, caller=context.agent)
         if reading.state is DataState.ERROR:
             errors[project_id] = reading.reason
@@ -185,7 +168,7 @@ def queue(context: Context, pulse: Pulse) -> Found:
             {
                 "id": r.task.id,
                 "project": r.task.project_id,
-                "title": r.task.title,
+                "title": clean(r.task.title),
                 "priority": r.task.priority.value if r.task.priority else None,
                 "class": r.task.task_class.value,
                 "guessed": r.task.class_guessed,
@@ -193,7 +176,12 @@ def queue(context: Context, pulse: Pulse) -> Found:
             }
             for r in law.ready
         ],
-        "waiting": [{"id": task.id, "title": task.title, "reason": reason} for task, reason in law.waiting],
+        "waiting": [{"id": task.id, "title": clean(task.title), "reason": reason} for task, reason in law.waiting],
+        "unknown_columns": [
+            {"id": task.id, "column": column_label(task.status)}
+            for task in law.elsewhere
+            if column_label(task.status).startswith("unknown column")
+        ],
         "errors": errors,
     }
     if errors and not tasks:
@@ -207,124 +195,4 @@ def queue(context: Context, pulse: Pulse) -> Found:
     return Found(state=DataState.OK, note=note, data=data)
 
 
-def health(context: Context, pulse: Pulse) -> Found:
-    """Step 6: recent deployments and message patterns; sources that are not configured stay unknown."""
-    now = pulse.started_at
-    recalled = context.toolbox.recall("deployments in last 24 hours", 5, pulse_id=pulse.id, caller=context.agent)
-    merges, forge_error = _merges(context, pulse, now - DAY)
-    inbox_reading = context.toolbox.check_inbox(pulse_id=pulse.id, caller=context.agent)
-    clusters = patterns.find_patterns(inbox_reading.value, merges)
-    linked = patterns.post_deploy_reports(inbox_reading.value, merges)
-    findings = [
-        Finding(
-            id=f"{pulse.id}:health:{name}",
-            pulse_id=pulse.id,
-            check="health",
-            subject=name,
-            verdict="unknown",
-            reason=reason,
-            at=context.clock.now(),
-        )
-        for name, reason in NOT_CONFIGURED
-    ]
-    findings.append(_deploy_finding(context, pulse, merges, recalled, forge_error))
-    findings += [_pattern_finding(context, pulse, cluster) for cluster in clusters]
-    for finding in findings:
-        context.findings.put(finding)
-    created = _create_urgent(context, pulse, clusters, inbox_reading.value)
-    degraded = [f for f in findings if f.verdict in ("degraded", "failed")]
-    data: Json = {
-        "deploys": {
-            "state": "error" if forge_error else "ok",
-            "forge": [[m.sha, m.at, m.author, m.subject] for m in merges],
-            "memory": [[m.id, m.at, m.title] for m in recalled.value],
-            "differ": not forge_error and len(merges) != len(recalled.value),
-            "reason": forge_error,
-        },
-        "patterns": [{"kind": c.kind, "count": c.count, "line": c.line, "suggestion": c.suggestion} for c in clusters],
-        "linked": [[message.id, merge.sha] for message, merge in linked],
-        "not_checked": [name for name, _ in NOT_CONFIGURED],
-        "created": created,
-    }
-    unknown = len(NOT_CONFIGURED)
-    note = (f"{plural(len(degraded), 'concern')}, " if degraded else "") + f"{unknown} unknown"
-    errors = [reason for reason in (forge_error, inbox_reading.reason, recalled.reason) if reason]
-    if forge_error and inbox_reading.state is DataState.ERROR:
-        return Found(state=DataState.ERROR, note="; ".join(errors), data=data)
-    return Found(state=DataState.UNKNOWN, note=note, data=data)
-
-
-def _merges(context: Context, pulse: Pulse, since: int) -> tuple[list[Merge], str]:
-    merges: list[Merge] = []
-    for project_id in _active(context, pulse):
-        repo = context.repo(project_id)
-        if repo is None:
-            continue
-        try:
-            merges += context.door.forge.merges_since(repo, since)
-        except ForgeError as error:
-            return merges, str(error)
-    return merges, ""
-
-
-def _deploy_finding(
-    context: Context, pulse: Pulse, merges: list[Merge], recalled: Reading[list[Memory]], error: str
-) -> Finding:
-    if error:
-        verdict, reason = "unknown", error
-    else:
-        known = len(recalled.value)
-        verdict = "ok"
-        reason = f"{len(merges)} in 24 h" + (f" (memory knows {known})" if known != len(merges) else "")
-    return Finding(
-        id=f"{pulse.id}:health:deploys",
-        pulse_id=pulse.id,
-        check="health",
-        subject="deploys",
-        verdict=verdict,
-        reason=reason,
-        evidence=tuple(Evidence(kind="commit", ref=m.sha, text=m.subject, at=m.at) for m in merges),
-        at=context.clock.now(),
-    )
-
-
-def _pattern_finding(context: Context, pulse: Pulse, cluster: patterns.Pattern) -> Finding:
-    return Finding(
-        id=f"{pulse.id}:health:{cluster.kind}",
-        pulse_id=pulse.id,
-        check="health",
-        subject=cluster.kind,
-        verdict="degraded",
-        reason=cluster.line,
-        evidence=tuple(cluster.evidence),
-        at=context.clock.now(),
-    )
-
-
-def _create_urgent(
-    context: Context, pulse: Pulse, clusters: list[patterns.Pattern], messages: list[Message]
-) -> list[str]:
-    """R43: an urgent finding becomes a P0 task at once, unless one is open already."""
-    active = _active(context, pulse)
-    created = []
-    for urgent in patterns.urgent_findings(messages, clusters):
-        project_id = urgent.project_id or (active[0] if active else None)
-        if project_id is None:
-            continue
-        if urgent.task_id and any(t.id == urgent.task_id for t in context.door.platform.tasks(project_id)):
-            continue
-        answer = context.toolbox.call(
-            "create_task",
-            {
-                "projectId": project_id,
-                "title": urgent.title,
-                "description": urgent.description,
-                "priority": "P0",
-            },
-            pulse_id=pulse.id,
-            caller=context.agent,
-            caused_by=urgent.caused_by,
-        )
-        if answer.status == "ok" and not answer.result.get("duplicate"):
-            created.append(answer.result["task"])
-    return created
+__all__ = ["HEADINGS", "RECALLS", "health", "inbox", "memories", "plural", "projects", "queue", "visions"]

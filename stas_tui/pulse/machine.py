@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from stas_tui.gates.contract import BadCall
+from stas_tui.gates.policy import refuse_secrets
 from stas_tui.pulse import after, executing, look, summary_facts
 from stas_tui.pulse.context import Context, Found, Progress
 from stas_tui.pulse.executing import ReviewRefused
@@ -17,8 +18,10 @@ from stas_tui.pulse.summary import render_summary
 from stas_tui.pulse.work import Work
 from storage.clock import MINUTE
 from storage.errors import StasError
-from storage.owner import this_owner
-from storage.records import STEP_NAMES, DataState, Json, Mode, Pulse, RunState, Step, StepState
+from storage.owner import owner_alive, this_owner
+from storage.pulses import DrivenElsewhere
+from storage.records import STEP_NAMES, DataState, Json, Mode, Pulse, Run, RunState, Step, StepState
+from storage.redact import scan
 
 DRIVE_LEASE_MS = 2 * MINUTE
 OVER = (StepState.DONE, StepState.SKIPPED, StepState.FAILED)
@@ -34,6 +37,12 @@ STEPS: dict[int, Callable[[Context, Pulse], Found]] = {
     9: after.isolation,
 }
 """The steps that only look; 7, 10 and 11 have effects and phases of their own."""
+
+WAITS_FOR = ("prompt", "pull request", "memory", "workspace", "blocked", "override")
+"""Needs that nothing else in the record tells; `advance` writes them into the working state."""
+
+EFFECT_OF_STEP = {10: "tray_action", 11: "slack_action"}
+"""Where the working state keeps the action of a step that may be skipped."""
 
 
 class Machine:
@@ -57,28 +66,53 @@ class Machine:
         return self.context.pulses.begin(agent=agent, operator=operator, mode=mode, policy_digest=policy_digest)
 
     def recover(self) -> list[str]:
-        """After a restart: settle half-done effects, look after runs, and say what happened."""
-        told = self.context.toolbox.recover()
-        for run in self.context.runs.unfinished():
-            status = self.context.door.executor.status(run.id)
-            if status is None:
-                self.context.runs.update_state(run.id, RunState.FINISHED, self.context.clock.now())
-                told.append(f"{run.id} of {run.task_id} was never started.")
-            elif status.state is RunState.FINISHED:
-                self.context.runs.update_state(run.id, RunState.FINISHED, status.ended_at)
-                told.append(f"{run.id} of {run.task_id} ended meanwhile: {status.stop}.")
-            else:
-                told.append(f"{run.id} of {run.task_id} is still working; it was found again.")
+        """After a restart: settle half-done effects, look after runs, and say what happened.
+
+        May be killed and repeated at any point. Starts nothing and decides nothing.
+        """
         pulse = self.current()
+        cut_off = self.interrupted()
+        told = []
+        if cut_off:
+            step = self.position()
+            where = f"in step {step.n} {step.name}" if step else "after the last step"
+            told.append(f"Stas was cut off {where}{f' {step.sub}' if step and step.sub else ''}; it goes on there.")
+        told += self.context.toolbox.recover()
+        for run in self.context.runs.unfinished():
+            try:
+                told.append(self._look_after(run))
+            except StasError as error:
+                told.append(f"{run.id} of {run.task_id} cannot be looked at: {error}")
         if told:
             self.context.journal.record(
                 "control.recovered", actor="system", pulse_id=pulse.id if pulse else None, body={"told": told}
             )
+        if pulse is not None and cut_off:
+            self._take_the_wheel_from_the_dead(pulse)
         return told
 
+    def _look_after(self, run: Run) -> str:
+        status = self.context.door.executor.status(run.id)
+        if status is None:
+            self.context.runs.update_state(run.id, RunState.FINISHED, self.context.clock.now())
+            return f"{run.id} of {run.task_id} left no trace: its folder is gone; it counts as lost."
+        if status.state is RunState.FINISHED:
+            self.context.runs.update_state(run.id, RunState.FINISHED, status.ended_at)
+            return f"{run.id} of {run.task_id} ended meanwhile: {status.stop}."
+        return f"{run.id} of {run.task_id} is still working; it was found again."
+
+    def _take_the_wheel_from_the_dead(self, pulse: Pulse) -> None:
+        try:
+            with self.context.pulses.drive(pulse.id, self._owner, DRIVE_LEASE_MS):
+                return
+        except DrivenElsewhere:
+            return
+
     def interrupted(self) -> bool:
-        """True if the open pulse was left by a process that no longer lives."""
-        return self.current() is not None
+        """True if the open pulse was being advanced by a process that no longer lives."""
+        pulse = self.current()
+        driver = self.context.pulses.driver(pulse.id) if pulse is not None else None
+        return driver is not None and driver != self._owner and not owner_alive(driver)
 
     # walking --------------------------------------------------------------------------------------
 
@@ -94,23 +128,34 @@ class Machine:
         """Do the next thing and say what is needed then."""
         pulse = self._pulse()
         with self.context.pulses.drive(pulse.id, self._owner, DRIVE_LEASE_MS):
-            halted, by, reason = self.context.journal.halted()
-            step = self.position(aside)
-            steps = self.context.pulses.steps(pulse.id)
-            if halted:
-                where = step or steps[-1]
-                return Progress(pulse=pulse, step=where, needs="paused", say=f"Paused by {by}: {reason or 'no reason'}")
-            if step is None:
-                return Progress(
-                    pulse=pulse, step=steps[-1], needs="summary", say="Read the summary and confirm the end"
-                )
-            if step.n == 7:
-                return self._guarded(pulse, step, lambda: Work(self.context, pulse).advance())
-            if step.n == 10:
-                return self._guarded(pulse, step, lambda: after.follow_ups(self.context, pulse))
-            if step.n == 11:
-                return self._guarded(pulse, step, lambda: after.report(self.context, pulse))
-            return self._look(pulse, step.n)
+            progress = self._advance(pulse, aside)
+            if progress.needs != "paused" and not aside:
+                self._note_needs(pulse, progress.needs)
+            return progress
+
+    def _advance(self, pulse: Pulse, aside: frozenset[int]) -> Progress:
+        halted, by, reason = self.context.journal.halted()
+        step = self.position(aside)
+        if halted:
+            where = step or self.context.pulses.steps(pulse.id)[-1]
+            return Progress(pulse=pulse, step=where, needs="paused", say=f"Paused by {by}: {reason or 'no reason'}")
+        if step is None:
+            last = self.context.pulses.steps(pulse.id)[-1]
+            return Progress(pulse=pulse, step=last, needs="summary", say="Read the summary and confirm the end")
+        self.context.toolbox.killpoint(f"S{step.n}")
+        if step.n == 7:
+            return self._guarded(pulse, step, lambda: Work(self.context, pulse).advance())
+        if step.n == 10:
+            return self._guarded(pulse, step, lambda: after.follow_ups(self.context, pulse))
+        if step.n == 11:
+            return self._guarded(pulse, step, lambda: after.report(self.context, pulse))
+        return self._look(pulse, step.n)
+
+    def _note_needs(self, pulse: Pulse, needs: str) -> None:
+        """What only this advance knows, for faces that only read the record; written when it changes."""
+        wanted = needs if needs in WAITS_FOR else None
+        if self.context.pulses.work(pulse.id).get("needs") != wanted:
+            self.context.pulses.save_work(pulse.id, {"needs": wanted}, actor=self.context.agent)
 
     def _look(self, pulse: Pulse, n: int) -> Progress:
         self._set(pulse, n, StepState.ACTIVE, DataState.UNKNOWN, "", None)
@@ -119,6 +164,7 @@ class Machine:
         except StasError as error:
             failed = self._set(pulse, n, StepState.FAILED, DataState.ERROR, str(error), None)
             return Progress(pulse=pulse, step=failed, say=f"{STEP_NAMES[n]} failed: {error}")
+        self.context.toolbox.killpoint(f"S{n}.found")
         state = StepState.FAILED if found.state in (DataState.ERROR, DataState.DENIED) else found.step_state
         step = self._set(pulse, n, state, found.state, found.note, found.data)
         return Progress(pulse=pulse, step=step, say=f"{STEP_NAMES[n]}: {found.note}")
@@ -157,9 +203,12 @@ class Machine:
             raise BadCall("Skipping a step needs a reason; it stands in the summary.")
         if step.n == 7:
             return executing.give_up(Work(self.context, pulse), by=by, reason=reason).step
-        return self.context.pulses.set_step(
-            pulse.id, step.n, state=StepState.SKIPPED, note=f"skipped by {by}: {reason.strip()}", actor=by
-        )
+        with self.context.journal.changing():
+            if step.n in EFFECT_OF_STEP:
+                Work(self.context, pulse).drop(EFFECT_OF_STEP[step.n], by=by, reason=f"skipped: {reason.strip()}")
+            return self.context.pulses.set_step(
+                pulse.id, step.n, state=StepState.SKIPPED, note=f"skipped by {by}: {reason.strip()}", actor=by
+            )
 
     def retry(self, n: int, *, by: str) -> Step:
         """Run a step that looks again: a failed one, or one whose facts have aged."""
@@ -172,7 +221,9 @@ class Machine:
         if not reason.strip():
             raise BadCall("An override needs a typed reason.")
         work = self.work()
-        work.save(override={"by": by, "reason": reason.strip()}, locked=None)
+        if not work.state.get("locked"):
+            raise BadCall("Nothing is locked now; there is nothing to go on against.")
+        work.save(override={"by": by, "reason": reason.strip()}, locked=None, needs=None)
 
     def prefer(self, task_id: str, *, by: str, reason: str) -> None:
         """Take another task than the first of the queue (R35)."""
@@ -196,27 +247,28 @@ class Machine:
     def set_text(self, what: str, text: str, *, by: str, title: str = "") -> None:
         """A person's words for the prompt, the pull request or the memory; linted at the next advance."""
         work = self.work()
-        if what == "prompt":
-            if work.state.get("phase") not in ("prompt", "spawn"):
-                raise BadCall("The prompt can be changed only before it is spawned.")
-            self._withdraw(work, "spawn_action", by)
-            work.save(prompt=text, prompt_by=by, phase="prompt", spawn_action=None)
-        elif what == "pull request":
-            self._withdraw(work, "pr_action", by)
-            work.save(pr_title=title, pr_body=text, pr_action=None)
-        elif what == "memory":
-            self._withdraw(work, "remember_action", by)
-            work.save(memory_title=title, memory_text=text, remember_action=None)
-        else:
-            raise BadCall(f"There is no text called {what}.")
-        self.context.journal.record(
-            "text.edited", actor=by, pulse_id=work.pulse.id, body={"what": what, "bytes": len(text.encode())}
-        )
+        phase = work.state.get("phase")
+        refuse_secrets(scan(f"{title}\n{text}" if title else text, what), f"The {what}")
+        slot, patch = self._text(what, text, by, title, phase)
+        with self.context.journal.changing():
+            work.drop(slot, by=by, reason="the text was changed before it ran")
+            work.save(**patch, needs=None, **{slot: None})
+            self.context.journal.record(
+                "text.edited", actor=by, pulse_id=work.pulse.id, body={"what": what, "bytes": len(text.encode())}
+            )
 
-    def _withdraw(self, work: Work, slot: str, by: str) -> None:
-        answer = work.asked(slot)
-        if answer is not None and answer.waits and answer.action is not None:
-            self.context.journal.withdraw(answer.action.id, by=by, reason="the text was changed before the answer")
+    @staticmethod
+    def _text(what: str, text: str, by: str, title: str, phase: object) -> tuple[str, Json]:
+        """The slot whose action carries a text, and the change of the working state. Raises `BadCall`."""
+        if what == "prompt":
+            if phase not in ("prompt", "spawn"):
+                raise BadCall("The prompt can be changed only before it is spawned.")
+            return "spawn_action", {"prompt": text, "prompt_by": by, "phase": "prompt"}
+        if what == "pull request":
+            return "pr_action", {"pr_title": title, "pr_body": text}
+        if what == "memory":
+            return "remember_action", {"memory_title": title, "memory_text": text}
+        raise BadCall(f"There is no text called {what}.")
 
     def work_directly(self, *, by: str, reason: str) -> None:
         """Work in the workspace by hand instead of spawning (R83, R85)."""
@@ -225,8 +277,10 @@ class Machine:
             raise BadCall("Working directly is chosen before the spawn.")
         if work.state.get("method") == "spawn_executor" and not reason.strip():
             raise ReviewRefused("This task counts as complex; say why it is done by hand.")
-        self._withdraw(work, "spawn_action", by)
-        work.save(phase="direct", method="direct", method_why=reason or work.state.get("method_why"), spawn_action=None)
+        with self.context.journal.changing():
+            work.drop("spawn_action", by=by, reason="a person works directly")
+            why = reason or work.state.get("method_why")
+            work.save(phase="direct", method="direct", method_why=why, spawn_action=None, needs=None)
 
     def direct_done(self, *, by: str) -> None:
         """The work by hand is done; the same review follows (R91)."""
@@ -243,9 +297,41 @@ class Machine:
         """Another try. Raises `ReviewRefused`."""
         executing.respawn(self._in_review(), by=by, cause=cause, prompt=prompt)
 
+    def propose_again(self) -> tuple[str, str]:
+        """(cause, prompt) that the agent proposes for another try, for the person to change (R90). Reads only.
+
+        Without a proposal the cause is empty and the prompt is the one that ran. Raises `ReviewRefused`.
+        """
+        work = self._in_review()
+        task = work.task()
+        attempt = self.context.runs.get(work.state["run"]).attempt if work.state.get("run") else 1
+        proposed = self.context.proposer.cause_for(task, attempt)
+        if proposed is None:
+            return "", work.state["prompt"]
+        return proposed[0], self.context.proposer.prompt_for(work.draft(), task, attempt + 1)
+
     def park(self, *, by: str) -> None:
         """Ask the architect and park the task."""
         executing.park(self._in_review(), by=by)
+
+    def architect_answered(self, task_id: str, *, by: str, text: str) -> None:
+        """A person records what the architect answered to what Rule 4 stopped at (R88).
+
+        From then on the task may be tried again, in this pulse or a later one, and its prompts may rest on the answer.
+        Raises `BadCall` without the answer's words.
+        """
+        if not text.strip():
+            raise BadCall("Write down what the architect answered; it stands in the log.")
+        work = self.work()
+        said = {**work.state.get("architect_yes", {}), task_id: {"by": by, "text": text.strip()}}
+        with self.context.journal.changing():
+            self.context.journal.record(
+                "architect.answered",
+                actor=by,
+                pulse_id=work.pulse.id,
+                body={"task": task_id, "architect": self.context.rules.architect, "text": text.strip()},
+            )
+            work.save(architect_yes=said)
 
     def give_up(self, *, by: str, reason: str) -> Progress:
         """Leave the task; step 7 is over."""

@@ -12,8 +12,8 @@ class Proposer(Protocol):
 
     name: str
 
-    def prompt_for(self, draft: str, task: Task) -> str:
-        """The execution prompt, made from the generated draft."""
+    def prompt_for(self, draft: str, task: Task, attempt: int = 1) -> str:
+        """The execution prompt, made from the generated draft; from the second attempt on it says what changed."""
         ...
 
     def alignment(self, task: Task) -> str:
@@ -46,7 +46,7 @@ class DraftProposer:
 
     name = "you"
 
-    def prompt_for(self, draft: str, task: Task) -> str:
+    def prompt_for(self, draft: str, task: Task, attempt: int = 1) -> str:
         """The draft as it is."""
         return draft
 

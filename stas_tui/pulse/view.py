@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from stas_tui.gates.contract import Shown
 from stas_tui.platforms.base import PlatformError
 from stas_tui.platforms.order import work_order
-from stas_tui.pulse.after import ISOLATION_POINTS
-from stas_tui.pulse.context import Context
+from stas_tui.pulse.context import ISOLATION_POINTS, Context
 from storage.clock import DAY
 from storage.errors import StasError
 from storage.records import (
@@ -64,6 +63,8 @@ class View:
     work: Json = field(default_factory=dict)
     run: Run | None = None
     timeline: tuple[Event, ...] = ()
+    titles: dict[str, str] = field(default_factory=dict)
+    """Action id to the gate's verb and object, for the events of the timeline."""
     today: tuple[int, int, int] = (0, 0, 0)
     """Approved, rejected, deferred in the last 24 hours."""
     halted: bool = False
@@ -121,6 +122,7 @@ def _look(context: Context, now: int, idle_mode: Mode, pulse_id: str | None) -> 
         work=work,
         run=run,
         timeline=tuple(context.journal.events(pulse_id=pulse.id, limit=TIMELINE, newest=True)),
+        titles={action.id: gate_title(action) for action in context.journal.actions(pulse.id)},
         **common,
     )
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from stas_tui.gates.contract import Answer, Override, answer_of
+from stas_tui.forges.base import Repo
+from stas_tui.gates.clean import as_json, clean
+from stas_tui.gates.contract import Answer, BadCall, Override, answer_of
 from stas_tui.platforms.order import work_order
 from stas_tui.pulse import completing, executing
 from stas_tui.pulse.context import Context, Progress
+from stas_tui.pulse.parking import answer_to, parked
 from stas_tui.texts.method import choose_method
 from stas_tui.texts.prompt import PromptContext, draft_prompt
 from stas_tui.texts.prompt_lint import PromptReport, deploy_like, lint_prompt
-from storage.records import DataState, Json, Pulse, Step, StepState, Task
+from storage.records import ActionState, DataState, Json, Pulse, Step, StepState, Task, Workspace
 
 STEP = 7
 PHASE_SUB = {
@@ -29,10 +32,14 @@ PHASE_SUB = {
     "architect": "D",
     "commit": "E",
     "pr": "E",
+    "retarget": "E",
     "transition": "E",
     "remember": "E",
 }
 """The sub-step on the stepper for each phase of the working state."""
+
+ASK_AGAIN = ("expired", "stale", "withdrawn")
+"""Answers after which the same effect is simply asked for anew."""
 
 
 class Work:
@@ -51,12 +58,27 @@ class Work:
 
     def save(self, **patch: object) -> Json:
         """Change the working state; None removes a key."""
-        return self.context.pulses.save_work(self.pulse.id, dict(patch), actor=self.context.agent)
+        kept = clean(patch)
+        if kept != as_json(patch):
+            self.context.journal.record(
+                "policy.masked",
+                actor="policy",
+                pulse_id=self.pulse.id,
+                body={"rule": "R82", "what": "a text held what looks like a secret; it was masked before it was kept"},
+            )
+        return self.context.pulses.save_work(self.pulse.id, kept, actor=self.context.agent)
 
     def task(self) -> Task:
         """The task being worked on."""
         chosen = self.state["task"]
         return self.context.task(chosen["project"], chosen["id"])
+
+    def workspace(self) -> Workspace:
+        """The task's workspace. Raises `BadCall` if it is gone."""
+        workspace = self.context.workspace(self.task().id)
+        if workspace is None:
+            raise BadCall(f"The workspace of {self.task().id} is gone.", "Put it back, or give the task up.")
+        return workspace
 
     def mark(self, note: str, *, sub: str = "", state: StepState = StepState.ACTIVE) -> Step:
         """Write where step 7 stands onto the stepper."""
@@ -84,35 +106,59 @@ class Work:
         )
 
     def finish(self, note: str, *, state: StepState = StepState.DONE) -> Progress:
-        """End step 7."""
-        self.save(phase="done")
-        step = self.mark(note, state=state, sub=self.state.get("last_sub", ""))
+        """End step 7: its phase and its line on the stepper are one change."""
+        with self.context.journal.changing():
+            self.save(phase="done", needs=None, locked=None)
+            step = self.mark(note, state=state, sub=self.state.get("last_sub", ""))
         return Progress(pulse=self.pulse, step=step, say=note)
 
     # calling through the door ---------------------------------------------------------------------
 
-    def through_the_door(self, slot: str, tool: str, args: Json, *, caused_by: str = "") -> Answer:
+    def through_the_door(
+        self, slot: str, tool: str, args: Json, *, caused_by: str = "", call_key: str | None = None
+    ) -> Answer:
         """One effect: ask for it, or go on with the action that was asked for before.
 
         `slot` names the place in the working state that holds the action's id, so that a restart finds the same
-        action. A decided action is performed here.
+        action. A decided action is performed here. What has to be asked for anew leaves its slot.
         """
         state = self.state
         known = state.get(slot)
         if known is not None:
-            return self.context.toolbox.perform(known)
-        override = state.get("override")
-        answer = self.context.toolbox.call(
-            tool,
-            args,
-            pulse_id=self.pulse.id,
-            caller=self.context.agent,
-            caused_by=caused_by,
-            override=Override(by=override["by"], reason=override["reason"]) if override else None,
-        )
-        if answer.action is not None:
-            self.save(**{slot: answer.action.id, "override": None})
+            answer = self.context.toolbox.perform(known)
+        else:
+            override = state.get("override")
+            answer = self.context.toolbox.call(
+                tool,
+                args,
+                pulse_id=self.pulse.id,
+                caller=self.context.agent,
+                caused_by=caused_by,
+                override=Override(by=override["by"], reason=override["reason"]) if override else None,
+                call_key=call_key,
+            )
+        self.context.toolbox.killpoint(f"S7.{state.get('phase', 'claim')}.answered")
+        over = answer.status in (*ASK_AGAIN, "locked", "conflict")
+        wanted: Json = {
+            slot: answer.action.id if answer.action is not None and not over else None,
+            "override": None,
+            "locked": {"rule": answer.rule, "what": answer.reason} if answer.status == "locked" else None,
+        }
+        patch = {name: value for name, value in wanted.items() if state.get(name) != value}
+        if patch:
+            self.save(**patch)
         return answer
+
+    def drop(self, slot: str, *, by: str, reason: str) -> None:
+        """Withdraw the action of a slot that has not started. Raises `BadCall` if it runs or nobody knows."""
+        known = self.state.get(slot)
+        if known is None:
+            return
+        action = self.context.journal.get(known)
+        if action.state in (ActionState.PENDING, ActionState.APPROVED):
+            self.context.journal.withdraw(known, by=by, reason=reason)
+        elif action.state in (ActionState.EXECUTING, ActionState.UNKNOWN):
+            raise BadCall(f"{action.tool} has started and is not settled yet.", "Step once more, then try again.")
 
     def asked(self, slot: str) -> Answer | None:
         """The answer of the action in a slot as it stands, without performing it."""
@@ -120,7 +166,12 @@ class Work:
         return answer_of(self.context.journal.get(known)) if known else None
 
     def heard(self, answer: Answer) -> str:
-        """Tell the agent what it was answered; both sides stand in the log."""
+        """Tell the agent what it was answered, once; both sides stand in the log."""
+        if answer.action is not None and any(
+            event.body.get("answered") == answer.status
+            for event in self.context.journal.events(action_id=answer.action.id, kinds=["agent.said"])
+        ):
+            return ""
         said = self.context.proposer.heard(answer.status, answer.reason)
         if said:
             self.context.journal.record(
@@ -137,12 +188,15 @@ class Work:
         if answer.status == "pending":
             return self.progress(f"{what} waits for you", needs="gate", answer=answer)
         if answer.status == "locked":
-            self.save(locked={"rule": answer.rule, "what": answer.reason})
             return self.progress(answer.reason, needs="override", answer=answer)
         if answer.status == "halted":
             return self.progress(answer.reason, needs="paused", answer=answer)
-        if answer.status in ("running", "unknown", "approved"):
+        if answer.status in ("running", "unknown", "approved", "conflict"):
             return self.progress(f"{what}: {answer.reason or answer.status}", needs="blocked", answer=answer)
+        if answer.status == "expired":
+            return self.progress(f"{what}: nobody answered in time, nothing was done. It asks again.", answer=answer)
+        if answer.status in ASK_AGAIN:
+            return self.progress(f"{what}: {answer.reason or answer.status}. It asks again.", answer=answer)
         return None
 
     # the phases -----------------------------------------------------------------------------------
@@ -160,17 +214,19 @@ class Work:
             "architect": lambda: executing.ask_architect(self),
             "commit": lambda: completing.commit(self),
             "pr": lambda: completing.pull_request(self),
+            "retarget": lambda: completing.retarget(self),
             "transition": lambda: completing.transition(self),
             "remember": lambda: completing.remember(self),
         }
         phase = self.state.get("phase", "claim")
         if phase == "done":
-            return Progress(pulse=self.pulse, step=self.context.pulses.steps(self.pulse.id)[STEP - 1])
+            return self.finish("over")
+        self.context.toolbox.killpoint(f"S7.{phase}")
         return phases[phase]()
 
     def candidates(self) -> list[tuple[Task, str]]:
-        """Ready tasks of all active projects in the order of work, without those refused in this pulse."""
-        refused = self.state.get("refused", {})
+        """Ready tasks of all active projects in the order of work, without those refused in this pulse or parked."""
+        refused = {*self.state.get("refused", {}), *parked(self.context.journal)}
         tasks = [
             task
             for project in self.context.door.platform.projects()
@@ -196,28 +252,31 @@ class Work:
                 why = f"you preferred it: {preferred['reason']}"
             chosen = {"project": task.project_id, "id": task.id, "why": why}
             self.save(claiming=chosen, phase="claim")
+        again = self.state.get("claim_again")
         answer = self.through_the_door(
-            "claim_action", "claim_task", {"projectId": chosen["project"], "taskId": chosen["id"]}
+            "claim_action",
+            "claim_task",
+            {"projectId": chosen["project"], "taskId": chosen["id"]},
+            call_key=f"claim:{chosen['project']}:{chosen['id']}:workspace-{again}" if again else None,
         )
         waiting = self.waiting(answer, f"Claim {chosen['id']}")
         if waiting is not None:
             return waiting
-        if answer.status == "expired":
-            self.save(claim_action=None)
-            return self.progress(f"Nobody answered in time: {chosen['id']} is not claimed. Step to ask again.")
-        if answer.status == "stale":
-            self.save(claim_action=None)
-            return self.progress(f"{chosen['id']} changed meanwhile: {answer.reason}")
-        if answer.status != "ok":
-            self.heard(answer)
-            refused = {**self.state.get("refused", {}), chosen["id"]: answer.reason or answer.status}
-            self.save(refused=refused, claiming=None, claim_action=None, preferred=None)
-            return self.progress(f"{chosen['id']} not claimed: {answer.reason or answer.status}")
         self.heard(answer)
+        if answer.status != "ok":
+            refused = {**self.state.get("refused", {}), chosen["id"]: answer.reason or answer.status}
+            self.save(refused=refused, claiming=None, claim_action=None, claim_again=None, preferred=None)
+            return self.progress(f"{chosen['id']} not claimed: {answer.reason or answer.status}")
         if self.context.workspace(chosen["id"]) is None or answer.result.get("problem"):
             problem = answer.result.get("problem") or "the workspace is missing"
+            self.save(claim_action=None, claim_again=(again or 0) + 1)
             return self.progress(f"{chosen['id']} is claimed, but {problem}", needs="workspace", answer=answer)
-        self.save(phase="understand", task={"project": chosen["project"], "id": chosen["id"], "why": chosen["why"]})
+        told = answer_to(self.context.journal, chosen["id"])
+        self.save(
+            phase="understand",
+            task={"project": chosen["project"], "id": chosen["id"], "why": chosen["why"]},
+            architect_yes={**self.state.get("architect_yes", {}), **({chosen["id"]: told} if told else {})},
+        )
         return self.progress(f"{chosen['id']} claimed", answer=answer)
 
     def _nothing_to_do(self) -> Progress:
@@ -226,7 +285,8 @@ class Work:
             reasons = "; ".join(f"{task}: {reason}" for task, reason in refused.items())
             note = f"every candidate was refused ({reasons})"
         else:
-            note = "no task is ready"
+            waiting = ", ".join(sorted(parked(self.context.journal)))
+            note = "no task is ready" + (f"; {waiting} waits for {self.context.rules.architect}" if waiting else "")
         self.save(method="none", method_why=note)
         return self.finish(note, state=StepState.SKIPPED)
 
@@ -251,12 +311,16 @@ class Work:
         count = sum(len(hits) for hits in lessons.values())
         return self.progress(f"{task.id} understood: {len(task.acceptance)} criteria, {count} lessons")
 
+    def _repo(self, task: Task) -> Repo:
+        repo = self.context.repo(task.project_id)
+        if repo is None:
+            raise BadCall(f"No repository is configured for {task.project_id}.", "Add it to stas.toml.")
+        return repo
+
     def draft(self) -> str:
         """The generated prompt before anybody completed it."""
         task = self.task()
-        workspace = self.context.workspace(task.id)
-        repo = self.context.repo(task.project_id)
-        assert workspace is not None and repo is not None
+        workspace, repo = self.workspace(), self._repo(task)
         memories = [
             memory for query in self.state.get("lessons", {}) for memory in self.context.door.platform.recall(query, 3)
         ]
@@ -279,9 +343,7 @@ class Work:
     def lint(self, text: str) -> PromptReport:
         """The live lint of a prompt for this task; the door lints again before anything is spawned."""
         task = self.task()
-        workspace = self.context.workspace(task.id)
-        repo = self.context.repo(task.project_id)
-        assert workspace is not None and repo is not None
+        workspace, repo = self.workspace(), self._repo(task)
         vision = self.context.door.platform.vision(task.project_id)
         forge = self.context.door.forge
         return lint_prompt(

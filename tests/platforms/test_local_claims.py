@@ -21,7 +21,7 @@ from storage.records import Project, Task
 from storage.schema_world import open_world
 from storage.world import World
 
-RACES = 200
+RACES = 1000
 CLAIMER = Path(__file__).with_name("claimer.py")
 
 

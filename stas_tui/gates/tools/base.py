@@ -9,9 +9,17 @@ from typing import Any
 from stas_tui.executors.base import Executor, Limits, Preset
 from stas_tui.forges.base import Forge, Repo
 from stas_tui.gates import policy
-from stas_tui.gates.contract import BadCall, Call, Plan, Refusal, deny, lock
-from stas_tui.platforms.base import NotFound, Platform
+from stas_tui.gates.contract import BadCall, Call, Effect, NotDone, Plan, Refusal, Uncertain, deny, lock
+from stas_tui.platforms.base import (
+    AlreadyClaimed,
+    NotClaimable,
+    NotFound,
+    Platform,
+    PlatformError,
+    TransitionRefused,
+)
 from storage.clock import HOUR, Clock
+from storage.errors import StasError
 from storage.journal import Journal
 from storage.pulses import Pulses
 from storage.records import Action, EffectClass, Json, SecretHit, Step, StepState, Task, Vision
@@ -21,6 +29,9 @@ from storage.runs import Runs
 TEXT_LIMIT = 64 * 1024
 PROMPT_LIMIT = 256 * 1024
 MESSAGE_LIMIT = 8 * 1024
+
+_REFUSALS = (AlreadyClaimed, NotClaimable, NotFound, TransitionRefused)
+"""Answers by which a platform proves that it did nothing; any other error may come after the effect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +98,25 @@ class BaseTool:
         """No preconditions."""
         return {}
 
+    def find(self, action: Action, key: str) -> Effect | None:
+        """Nothing can be looked up."""
+        return None
+
+    def after_error(self, action: Action, key: str, error: PlatformError) -> Effect:
+        """The effect, seen on the platform although the answer was lost.
+
+        Raises `NotDone` if the error is a refusal, `Uncertain` if nobody can tell: the platform may have done it.
+        """
+        if isinstance(error, _REFUSALS):
+            raise NotDone(error.what, error.mend) from error
+        try:
+            effect = self.find(action, key)
+        except StasError as blind:
+            raise Uncertain(f"{error.what} Whether it happened cannot be seen: {blind.what}", error.mend) from error
+        if effect is None:
+            raise Uncertain(error.what, error.mend or "It is looked for before anything is repeated.") from error
+        return effect
+
     # looking things up ----------------------------------------------------------------------------
 
     def repo(self, project_id: str) -> Repo:
@@ -121,6 +151,7 @@ class BaseTool:
             return []
         if not call.override.reason.strip():
             raise BadCall("An override needs a typed reason.")
+        policy.refuse_secrets(scan(call.override.reason, "reason"), "The override")
         return [{"rule": r.rule, "what": r.what, "by": call.override.by, "reason": call.override.reason} for r in locks]
 
     def change_lane(self, call: Call, project_id: str) -> list[Refusal]:

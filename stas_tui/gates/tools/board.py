@@ -70,7 +70,7 @@ class TransitionTask(BaseTool):
         try:
             self.door.platform.transition(plan["project"], plan["task"], plan["to"])
         except PlatformError as error:
-            raise NotDone(error.what, error.mend) from error
+            return self.after_error(action, key, error)
         task = self.task(plan["project"], plan["task"])
         return Effect(
             requested={"task": plan["task"], "to": plan["to"]},
@@ -174,7 +174,7 @@ class CreateTask(BaseTool):
                 plan["project"], plan["title"], plan["description"], Priority(plan["priority"]), key=key
             )
         except PlatformError as error:
-            raise NotDone(error.what, error.mend) from error
+            return self.after_error(action, key, error)
         effect = self.find(action, key)
         if effect is None:
             raise NotDone("The platform took the task but does not show it.")
@@ -241,7 +241,7 @@ class FileFollowUps(BaseTool):
                     plan["project"], item["title"], description, Priority(item["priority"]), key=f"{key}:{n}"
                 )
         except PlatformError as error:
-            raise NotDone(error.what, error.mend) from error
+            return self.after_error(action, key, error)
         return self._read_back(action, key)
 
     def find(self, action: Action, key: str) -> Effect | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stas_tui.forges.base import ForgeError
+from stas_tui.forges.base import BranchMissing, ForgeError
 from stas_tui.forges.naming import feature_branch
 from stas_tui.gates import policy
-from stas_tui.gates.contract import Call, Effect, NotDone, Plan, RiskLine, Shown, deny
+from stas_tui.gates.contract import Call, Effect, NotDone, Plan, Refusal, RiskLine, Shown, Uncertain, deny
 from stas_tui.gates.tools.base import BaseTool, only, text_of
-from stas_tui.platforms.base import PlatformError
+from stas_tui.platforms.base import AlreadyClaimed, NotClaimable, NotFound, PlatformError
 from storage.records import Action, EffectClass, Evidence, GateLevel, Json
+from storage.redact import redact
 
 
 class ClaimTask(BaseTool):
@@ -52,13 +53,14 @@ class ClaimTask(BaseTool):
             base_sha = self.door.forge.branch_head(repo, repo.base)
         except ForgeError as error:
             raise deny("R4", error.what, error.mend) from error
-        branch = feature_branch(task.id, task.title)
+        title = redact(task.title)
+        branch = feature_branch(task.id, title)
         policy.branch_policy(repo).check_head(branch)
         vision = self.vision(project_id)
         plan: Json = {
             "project": project_id,
             "task": task.id,
-            "title": task.title,
+            "title": title,
             "status": task.status,
             "claimed_for": self.rules.agent,
             "repository": repo.url,
@@ -73,9 +75,7 @@ class ClaimTask(BaseTool):
             ),
             RiskLine(kind="rollback", level="ok", text="the task can be given back; unpushed work is archived first"),
         ]
-        evidence = [
-            Evidence(kind="task", ref=task.id, text=f"{task.priority or 'P?'} {task.title}", at=task.created_at)
-        ]
+        evidence = [Evidence(kind="task", ref=task.id, text=f"{task.priority or 'P?'} {title}", at=task.created_at)]
         return Plan(
             plan=plan,
             preconditions=self._facts(project_id, task_id, base_sha, vision.sha256 if vision else None),
@@ -100,16 +100,24 @@ class ClaimTask(BaseTool):
         }
 
     def preconditions_now(self, action: Action) -> Json:
-        """Task version, assignee, base head and vision, read afresh."""
+        """Task version, assignee, base head and vision, read afresh.
+
+        A claim that this very action left half done (ours, on its branch) is what was approved, not a moved world.
+        """
         assert action.revision is not None
         plan = action.revision.plan
         repo = self.repo(plan["project"])
         vision = self.vision(plan["project"])
         try:
             base_sha = self.door.forge.branch_head(repo, repo.base)
-        except ForgeError as error:
+        except BranchMissing as error:
             raise deny("R4", error.what, error.mend) from error
-        return self._facts(plan["project"], plan["task"], base_sha, vision.sha256 if vision else None)
+        facts = self._facts(plan["project"], plan["task"], base_sha, vision.sha256 if vision else None)
+        task = self.task(plan["project"], plan["task"])
+        if action.attempts and (task.assignee, task.branch) == (plan["claimed_for"], plan["branch"]):
+            before = action.revision.preconditions
+            facts |= {name: before[name] for name in ("task_version", "assignee") if name in before}
+        return facts
 
     def intended(self, action: Action) -> Json:
         """The assignee and the branch with its origin."""
@@ -131,7 +139,7 @@ class ClaimTask(BaseTool):
         try:
             self.door.platform.claim(plan["project"], plan["task"], plan["claimed_for"], plan["branch"])
         except PlatformError as error:
-            raise NotDone(error.what, error.mend) from error
+            self._ours_after_all(plan, error)
         problem = ""
         try:
             self.door.forge.provision(repo, plan["task"], plan["title"])
@@ -141,6 +149,17 @@ class ClaimTask(BaseTool):
             requested={"claim": plan["task"], "for": plan["claimed_for"], "branch": plan["branch"]},
             observed=self._observe(plan, problem),
         )
+
+    def _ours_after_all(self, plan: Json, error: PlatformError) -> None:
+        """A lost answer is no refusal: the task is read before anything else (R44)."""
+        if isinstance(error, AlreadyClaimed | NotClaimable | NotFound):
+            raise NotDone(error.what, error.mend) from error
+        try:
+            mine = self.door.platform.task(plan["project"], plan["task"]).assignee == plan["claimed_for"]
+        except PlatformError as blind:
+            raise Uncertain(f"{error.what} The task cannot be read either: {blind.what}", error.mend) from error
+        if not mine:
+            raise Uncertain(error.what, error.mend) from error
 
     def find(self, action: Action, key: str) -> Effect | None:
         """The claim happened if the task is ours and its workspace stands."""
@@ -160,7 +179,8 @@ class ClaimTask(BaseTool):
             try:
                 proof = self.door.forge.origin_proof(repo, workspace)
                 proved = proof.holds
-            except ForgeError as error:
+                policy.branch_policy(repo).check_origin(proof)
+            except (ForgeError, Refusal) as error:
                 problem = problem or str(error)
         return {
             "task": task.id,

@@ -11,6 +11,7 @@ from stas_tui.gates.contract import Call, Effect, NotDone, Plan, RiskLine, Shown
 from stas_tui.gates.risk import assess_changes
 from stas_tui.gates.secrets import scan_change
 from stas_tui.gates.tools.base import TEXT_LIMIT, BaseTool, only, require_prefix, scan_texts, text_of
+from stas_tui.texts.lines import count
 from stas_tui.texts.pr_body import lint_pr
 from storage.records import Action, EffectClass, Evidence, GateLevel, Json, Workspace
 
@@ -75,7 +76,7 @@ class CommitChanges(BaseTool):
             plan=plan,
             preconditions={"tree": staged.tree, "parent": staged.parent},
             shown=Shown(
-                title=f"Commit {len(staged.files)} files for {task.id}",
+                title=f"Commit {count(len(staged.files), 'file')} for {task.id}",
                 step="7E",
                 risk_level="low",
                 risk=[RiskLine(kind="blast radius", level="ok", text="a local commit; nothing is pushed")],
@@ -158,8 +159,9 @@ class OpenPullRequest(BaseTool):
         workspace = self.door.forge.workspace(call.args["taskId"])
         if workspace is None:
             return None
-        pr = self.door.forge.find_pr(self.repo(call.args["projectId"]), workspace.branch)
-        if pr is None or pr.head_sha != self.door.forge.head(workspace):
+        repo = self.repo(call.args["projectId"])
+        pr = self.door.forge.find_pr(repo, workspace.branch)
+        if pr is None or pr.head_sha != self.door.forge.head(workspace) or pr.base != repo.base:
             return None
         return {"number": pr.number, "base": pr.base, "head": pr.head, "head_sha": pr.head_sha, "url": pr.url}
 
@@ -282,9 +284,12 @@ class OpenPullRequest(BaseTool):
                 key=key,
             )
         except ForgeError as error:
-            raise Uncertain(
-                f"The branch was pushed, but opening the pull request failed: {error.what}", error.mend
-            ) from error
+            effect = self.find(action, key)
+            if effect is None:
+                raise Uncertain(
+                    f"The branch was pushed, but opening the pull request failed: {error.what}", error.mend
+                ) from error
+            return effect
         return self._read_back(action, pr.number)
 
     def find(self, action: Action, key: str) -> Effect | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -9,8 +10,8 @@ from typing import Any
 from stas_tui.gates import policy, slack_rules
 from stas_tui.gates.contract import BadCall, Call, Effect, NotDone, Plan, RiskLine, Shown, deny
 from stas_tui.gates.tools.base import MESSAGE_LIMIT, TEXT_LIMIT, BaseTool, only, scan_texts, text_of
-from stas_tui.platforms.base import PlatformError
-from storage.records import Action, EffectClass, Evidence, GateLevel, Json, OutgoingMessage
+from stas_tui.platforms.base import NotFound, PlatformError
+from storage.records import Action, EffectClass, Evidence, GateLevel, Json, OutgoingMessage, Trust
 
 _ASKS_FOR_CHANGE = re.compile(
     r"\b(P0|please|merge|deploy|revert|roll ?back|rotate|restart|delete|drop|migrat\w+|change|apply|approve|"
@@ -39,7 +40,7 @@ class MessageAgent(BaseTool):
 
     def natural_key(self, args: Json) -> str:
         """One message for each recipient and text."""
-        return f"message:{args['agentId']}:{args['message'][:200]}"
+        return f"message:{args['agentId']}:{hashlib.sha256(args['message'].encode()).hexdigest()[:16]}"
 
     def plan(self, call: Call) -> Plan:
         """Recipient and text."""
@@ -78,7 +79,7 @@ class MessageAgent(BaseTool):
         try:
             sent = self.door.platform.send(to=plan["to"], channel="agent", text=plan["message"], key=key)
         except PlatformError as error:
-            raise NotDone(error.what, error.mend) from error
+            return self.after_error(action, key, error)
         return _sent(sent)
 
     def find(self, action: Action, key: str) -> Effect | None:
@@ -153,15 +154,18 @@ class SlackDm(BaseTool):
         """Keep it in the outbox once under the action's key."""
         assert action.revision is not None
         plan = action.revision.plan
-        sent = self.door.platform.send(
-            to=plan["to"],
-            channel="slack",
-            text=plan["message"],
-            key=key,
-            category=plan["category"],
-            urgent=plan["urgent"],
-            state="not configured",
-        )
+        try:
+            sent = self.door.platform.send(
+                to=plan["to"],
+                channel="slack",
+                text=plan["message"],
+                key=key,
+                category=plan["category"],
+                urgent=plan["urgent"],
+                state="not configured",
+            )
+        except PlatformError as error:
+            return self.after_error(action, key, error)
         return _sent(sent)
 
     def find(self, action: Action, key: str) -> Effect | None:
@@ -206,9 +210,12 @@ class Remember(BaseTool):
     def plan(self, call: Call) -> Plan:
         """The memory word for word."""
         args = call.args
-        policy.refuse_secrets(scan_texts(title=args["title"], text=args["text"]), "The memory")
+        policy.refuse_secrets(
+            scan_texts(title=args["title"], text=args["text"], tags=" ".join(args["tags"])), "The memory"
+        )
+        outside = not args["quarantined"] and self._from_outside(call.caused_by)
         return Plan(
-            plan=dict(args),
+            plan={**args, "quarantined": args["quarantined"] or outside},
             shown=Shown(
                 title=f"Save {'shared ' * args['shared']}memory",
                 step="7E",
@@ -221,15 +228,23 @@ class Remember(BaseTool):
                     )
                 ],
                 evidence=_caused(call),
+                warnings=["made from outside text: it is not recalled before it is confirmed"] if outside else [],
             ),
             level=GateLevel.GATE if args["shared"] else GateLevel.LOG,
         )
 
+    def _from_outside(self, cause: str) -> bool:
+        """Whether it derives from a message nobody vouches for: then it is quarantined in any case (D22)."""
+        try:
+            return bool(cause) and self.door.platform.message(cause).trust is not Trust.KNOWN
+        except NotFound:
+            return False
+
     def intended(self, action: Action) -> Json:
-        """Title, flag and tags."""
+        """Title, flag, tags and quarantine."""
         assert action.revision is not None
         plan = action.revision.plan
-        return {"title": plan["title"], "shared": plan["shared"], "tags": plan["tags"]}
+        return {name: plan[name] for name in ("title", "shared", "tags", "quarantined")}
 
     def apply(self, action: Action, key: str) -> Effect:
         """Store and read back."""
@@ -246,7 +261,7 @@ class Remember(BaseTool):
                 quarantined=plan["quarantined"],
             )
         except PlatformError as error:
-            raise NotDone(error.what, error.mend) from error
+            return self.after_error(action, key, error)
         effect = self.find(action, key)
         if effect is None:
             raise NotDone("The memory was taken but is not there.")
@@ -261,7 +276,13 @@ class Remember(BaseTool):
             return None
         return Effect(
             requested={"title": plan["title"]},
-            observed={"id": memory.id, "title": memory.title, "shared": memory.shared, "tags": list(memory.tags)},
+            observed={
+                "id": memory.id,
+                "title": memory.title,
+                "shared": memory.shared,
+                "tags": list(memory.tags),
+                "quarantined": memory.quarantined,
+            },
         )
 
 
@@ -292,7 +313,10 @@ class AcknowledgeMessage(BaseTool):
     def apply(self, action: Action, key: str) -> Effect:
         """Acknowledge and read back."""
         assert action.revision is not None
-        message = self.door.platform.acknowledge(action.revision.plan["message"])
+        try:
+            message = self.door.platform.acknowledge(action.revision.plan["message"])
+        except PlatformError as error:
+            return self.after_error(action, key, error)
         return Effect(
             requested={"message": message.id},
             observed={"message": message.id, "acknowledged": message.acknowledged_at is not None},

@@ -15,8 +15,9 @@ from stas_tui.gates import policy
 from stas_tui.gates.contract import BadCall, Call, Effect, NotDone, Plan, Refusal, RiskLine, Shown, deny, lock
 from stas_tui.gates.risk import assess_plan
 from stas_tui.gates.tools.base import PROMPT_LIMIT, BaseTool, only, scan_texts, text_of
+from stas_tui.texts.prompt import condense, silent, vision_says
 from stas_tui.texts.prompt_lint import deploy_like, lint_prompt
-from storage.records import Action, EffectClass, GateLevel, Json, Run, RunState, RunStatus, Task, Workspace
+from storage.records import Action, EffectClass, GateLevel, Json, Run, RunState, RunStatus, Task, Vision, Workspace
 
 
 class SpawnExecutor(BaseTool):
@@ -125,6 +126,7 @@ class SpawnExecutor(BaseTool):
             for path, ok in report.files_to_read
             if not ok
         ]
+        vision_lines = self._vision_lines(vision, call.pulse_id)
         if changes.files:
             warnings.append(f"the workspace already holds {len(changes.files)} changed files of an earlier try")
         return Plan(
@@ -139,9 +141,20 @@ class SpawnExecutor(BaseTool):
                 warnings=warnings,
                 confirm=task.id if risk.g2 else "",
                 because=risk.g2_because,
+                vision=vision_lines,
             ),
             level=GateLevel.GATE2 if risk.g2 else GateLevel.GATE,
         )
+
+    def _vision_lines(self, vision: Vision | None, pulse_id: str) -> list[str]:
+        """What the vision says on each topic, then the agent's own sentence, marked as said (R27)."""
+        lines = ["no vision is set for this project"]
+        if vision is not None:
+            says = vision_says(vision.text).items()
+            lines = [text if silent(text) else f"{topic}: {condense(text, 200)}" for topic, text in says]
+        aligned = self.door.pulses.work(pulse_id).get("alignment") or ""
+        agent = self.rules.agent
+        return [*lines, f"said by {agent}: {condense(aligned, 400)}" if aligned else f"{agent} said nothing on it"]
 
     def _respawn_locks(self, args: Json, earlier: list[Run]) -> list[Refusal]:
         if not earlier:
