@@ -10,10 +10,13 @@ DEV_STAMP := $(VENV)/.installed-dev
 # CI has small machines; `make test JOBS=8` uses more of a large one.
 JOBS ?= 2
 
+# `make bench BENCH=--quick` only shows that every benchmark runs.
+BENCH ?=
+
 .PHONY: help demo test format soak bench pictures docs clean
 
 help:
-	@echo "make demo      open Stas on a simulated world"
+	@echo "make demo      open Stas on a demo world"
 	@echo "make test      check the format, the types, the import rules, and run the tests"
 	@echo "make soak      run the long campaigns"
 	@echo "make bench     measure speed and memory"
@@ -40,7 +43,7 @@ soak: $(DEV_STAMP)
 	$(BIN)/pytest -m soak
 
 bench: $(DEV_STAMP)
-	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script" $(BENCH) || exit 1; done
 
 pictures: $(DEV_STAMP)
 	$(BIN)/python docs/pictures/draw.py
@@ -48,6 +51,8 @@ pictures: $(DEV_STAMP)
 docs: $(DEV_STAMP)
 	$(BIN)/python -m stas_tui.config_docs > docs/configuration.md.new
 	@mv docs/configuration.md.new docs/configuration.md
+	$(BIN)/python -m stas_tui.keys_docs > docs/keys.md.new
+	@mv docs/keys.md.new docs/keys.md
 
 clean:
 	rm -rf $(VENV) dist build .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache snapshot_report.html

@@ -18,6 +18,12 @@ from storage.errors import StasError
 
 MODES = ("observe", "supervised", "trusted")
 THEMES = ("night", "day", "auto")
+PRIORITIES = ("P0", "P1", "P2", "P3")
+CLASSES = ("incident", "deployment", "infra")
+MESSAGES = ("urgent", "help_request", "handoff", "review_request", "info")
+
+Command = Callable[[str, str], argparse.ArgumentParser]
+"""Adds a subcommand: its name and what it does."""
 
 EPILOG = """\
 Start with `stas demo`: a simulated world, nothing to set up.
@@ -42,35 +48,24 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(dest="command", metavar="COMMAND", title="commands (none: the dashboard)")
 
     def command(name: str, help_: str) -> argparse.ArgumentParser:
-        return commands.add_parser(name, help=help_, description=help_[0].upper() + help_[1:] + ".", parents=[shared])
+        return commands.add_parser(name, help=help_, description=_sentence(help_), parents=[shared])
+
+    def group(name: str, help_: str) -> Command:
+        verbs = command(name, help_).add_subparsers(dest="what", metavar="WHAT", required=True)
+        return lambda verb, what: verbs.add_parser(verb, help=what, description=_sentence(what), parents=[shared])
 
     demo = command("demo", "open the dashboard on a simulated world")
     demo.add_argument("--seed", type=_whole, default=1, metavar="N", help="another world for every number (default 1)")
     demo.add_argument("--plain", action="store_true", help="as lines of text instead of a dashboard")
 
-    init = command("init", "set up a profile for your own repository")
-    init.add_argument("path", nargs="?", default=".", metavar="PATH", help="the repository (default: here)")
-    init.add_argument("--agent", metavar="NAME", help="name of the agent")
-    init.add_argument("--base", metavar="BRANCH", help="branch that all work targets (default multi-tenant)")
-    init.add_argument("--remote", metavar="REMOTE", help="name, path or URL of the remote (default origin)")
-    init.add_argument("--column", action="append", metavar="NAME", help="column the agent takes tasks from; repeatable")
-    init.add_argument("--tenant", action="append", metavar="NAME", help="a tenant; repeatable")
-    init.add_argument("--executor", metavar="CMD", help="program that does the work, with its arguments")
-    init.add_argument(
-        "--person",
-        action="append",
-        metavar="NAME[=USER]",
-        help="who may decide, with the user name on this machine; the first is you; repeatable",
-    )
-    init.add_argument("--yes", action="store_true", help="ask nothing, use the defaults")
-
-    command("doctor", "check everything Stas needs and say how to mend what is wrong")
+    _add_init(command("init", "set up a profile for your own repository"))
+    command("doctor", "check everything Stas needs and say how to mend it")
 
     pulse = command("pulse", "run one pulse")
-    pulse.add_argument("--plain", action="store_true", help="as lines of text instead of a dashboard")
+    pulse.add_argument("--plain", action="store_true", help="as lines of text, which is also how it runs in a pipe")
 
     gates = command("gates", "list the gates that wait for a person")
-    gates.add_argument("id", nargs="?", metavar="ID", help="show this one whole")
+    gates.add_argument("id", nargs="?", metavar="ID", help="show only this one")
 
     log = command("log", "print the record")
     log.add_argument("--verify", action="store_true", help="check the chain of hashes instead")
@@ -81,6 +76,10 @@ def parser() -> argparse.ArgumentParser:
     summary.add_argument("number", nargs="?", type=_whole, metavar="N", help="number of the pulse (default: the last)")
     summary.add_argument("--export", type=Path, metavar="PATH", help="write it to this file instead")
 
+    _add_task(group("task", "add, list, show and move tasks of your own board"))
+    _add_vision(group("vision", "set or show what a project is for"))
+    _add_message(group("message", "put a message into the agent's inbox, or list it"))
+
     command("keys", "list every key and the id by which it can be changed")
 
     config = command("config", "print where the configuration is")
@@ -89,6 +88,65 @@ def parser() -> argparse.ArgumentParser:
 
     command("version", "print the version")
     return root
+
+
+def _add_init(init: argparse.ArgumentParser) -> None:
+    init.add_argument("path", nargs="?", default=".", metavar="PATH", help="the repository (default: here)")
+    init.add_argument("--agent", metavar="NAME", help="name of the agent")
+    init.add_argument("--base", metavar="BRANCH", help="branch that all work targets (default multi-tenant)")
+    init.add_argument("--remote", metavar="REMOTE", help="name, path or URL of the remote (default origin)")
+    init.add_argument("--column", action="append", metavar="NAME", help="column the agent takes tasks from; repeatable")
+    init.add_argument("--tenant", action="append", metavar="NAME", help="a tenant; repeatable")
+    init.add_argument("--executor", metavar="CMD", help="preset, or program with its arguments, that does the work")
+    init.add_argument(
+        "--person",
+        action="append",
+        metavar="NAME[=USER]",
+        help="who may decide, with the user name on this machine; the first is you; repeatable",
+    )
+    init.add_argument("--yes", action="store_true", help="ask nothing, use the defaults")
+
+
+def _add_task(verb: Command) -> None:
+    add = verb("add", "add a task to the board")
+    add.add_argument("title", metavar="TITLE")
+    _add_project(add)
+    add.add_argument("--priority", choices=PRIORITIES, help="without one it is ordered as P1 and marked P?")
+    add.add_argument("--description", default="", metavar="TEXT", help="@FILE reads a file, - standard input")
+    add.add_argument("--acceptance", action="append", metavar="TEXT", help="an acceptance criterion; repeatable")
+    add.add_argument("--label", action="append", metavar="NAME", help="a label; repeatable")
+    add.add_argument("--class", dest="task_class", choices=CLASSES, help="what comes first (default: from the title)")
+    add.add_argument("--column", metavar="NAME", help="where it goes (default: the agent's first column)")
+    _add_project(verb("list", "list the tasks that are not done, in the order of work"))
+    verb("show", "show one task").add_argument("id", metavar="ID")
+    move = verb("move", "move a task to another column")
+    move.add_argument("id", metavar="ID")
+    move.add_argument("column", metavar="COLUMN", help="backlog, ready, in_progress, review, done or your own")
+
+
+def _add_vision(verb: Command) -> None:
+    setting = verb("set", "set the vision of a project from a file")
+    setting.add_argument("file", metavar="FILE", help="Markdown; - is standard input")
+    _add_project(setting)
+    _add_project(verb("show", "print the vision of a project"))
+
+
+def _add_message(verb: Command) -> None:
+    add = verb("add", "put a message into the agent's inbox")
+    add.add_argument("subject", metavar="SUBJECT")
+    add.add_argument("--type", choices=MESSAGES, default="info", help="how it is handled (default info)")
+    add.add_argument("--from", dest="sender", metavar="NAME", help="who sends it (default: you)")
+    add.add_argument("--body", default="", metavar="TEXT", help="@FILE reads a file, - standard input")
+    add.add_argument("--task", metavar="ID", help="the task it is about")
+    verb("list", "list what nobody has acknowledged, in the order in which it is handled")
+
+
+def _add_project(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--project", metavar="ID", help="which project, if there are several")
+
+
+def _sentence(words: str) -> str:
+    return words[0].upper() + words[1:] + "."
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,42 +13,37 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
 )
 
 from stas_tui.config_errors import ConfigError, ConfigMissing, line_of, lines_of, shown
 from stas_tui.config_explain import Explainer
 from stas_tui.config_model import Demo, Executor, Gates, Person, Project, Slack, Text, minutes_of_quiet_hours
 from stas_tui.keys import resolve
-from stas_tui.locations import Locations, Profile
+from stas_tui.locations import HOME_VARIABLE, PROFILE_VARIABLE, Locations, Profile
 from storage.clock import MINUTE
 from storage.records import Mode
 
 __all__ = ["ConfigError", "ConfigMissing", "Person", "Project", "Settings", "load", "load_text", "person_for"]
 
 ENV_PREFIX = "STAS_"
+NO_SETTINGS = frozenset({HOME_VARIABLE, PROFILE_VARIABLE, "STAS_KILL_AT"})
+"""Variables of ours that say where to look or when to crash."""
 PLACEHOLDER = "{{AGENT_NAME}}"
 """The routine's own placeholder; a name that is still this refuses to start (R1, D18)."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything a person can set for one profile."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX,
-        env_nested_delimiter="__",
-        extra="forbid",
-        frozen=True,
-        use_attribute_docstrings=True,
-        hide_input_in_errors=True,
-        validate_default=True,
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
 
     profile: str = "default"
     """Name of the profile; follows from where the file lies and need not be written."""
@@ -88,18 +83,6 @@ class Settings(BaseSettings):
     """Messages to people."""
     demo: Demo = Demo()
     """Marks a simulated world."""
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what `load` merged: a settings object never looks around by itself."""
-        return (init_settings,)
 
     @model_validator(mode="before")
     @classmethod
@@ -235,10 +218,16 @@ def _broken_toml(text: str, file: Path, reason: str) -> tuple[str, str]:
 
 
 def _from_environment() -> dict[str, Any]:
-    if not any(name.upper().startswith(ENV_PREFIX) for name in os.environ):
+    """What `STAS_…` variables say. Most starts have none, and are spared the library that reads them."""
+    if not any(name.upper().startswith(ENV_PREFIX) and name.upper() not in NO_SETTINGS for name in os.environ):
         return {}
+    from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
+
+    class FromEnvironment(Settings, BaseSettings):
+        model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_nested_delimiter="__")
+
     try:
-        return EnvSettingsSource(Settings)()
+        return EnvSettingsSource(FromEnvironment)()
     except SettingsError as error:
         field = re.search(r'field "(\w+)"', str(error))
         name = ENV_PREFIX + field[1].upper() if field else f"A variable that starts with {ENV_PREFIX}"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import itertools
 import json
 import sys
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,6 +41,22 @@ setting without a default: the routine's `AGENT_NAME`.
 """
 
 
+def described(model: type[BaseModel]) -> dict[str, str]:
+    """The sentence under each field of a model, read from its source: no start of Stas needs them."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    found: dict[str, str] = {}
+    for field, below in itertools.pairwise(body.body):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(below, ast.Expr)
+            and isinstance(below.value, ast.Constant)
+        ):
+            found[field.target.id] = inspect.cleandoc(str(below.value.value))
+    return found
+
+
 def page() -> str:
     """The whole page."""
     parts = [HEAD, "## At the top of the file\n", _table(Settings, ()), *_tables(Settings, ()), _keys()]
@@ -59,9 +79,10 @@ def _tables(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[str]:
 
 def _table(model: type[BaseModel], path: tuple[str, ...]) -> str:
     rows = ["| setting | default | what it is |", "| --- | --- | --- |"]
+    sentences = described(model)
     for name, field in model.model_fields.items():
         if submodel(field.annotation)[0] is None:
-            what = " ".join((field.description or "").split()).replace("|", "\\|")
+            what = " ".join(sentences[name].split()).replace("|", "\\|")
             rows.append(f"| `{name}` | {_default(path, name, field)} | {what} |")
     return "\n".join(rows) + "\n"
 

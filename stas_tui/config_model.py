@@ -51,9 +51,7 @@ Branch = Annotated[str, AfterValidator(_branch)]
 class Table(BaseModel):
     """What all tables share: nothing unknown, nothing changed after loading, no value in an error text."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True, validate_default=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
 
 
 class Person(Table):

@@ -142,8 +142,20 @@ def _person(settings: Settings | None) -> Row:
 
 def _executor(settings: Settings) -> Row:
     executor, what = settings.executor, "Executor"
+    if settings.demo.enabled and not executor.configured:
+        return Row("executor", what, State.OK, "the demo's own script")
     if executor.preset:
-        program, shown = executor.preset, f"preset {executor.preset}"
+        from stas_tui.executors.presets import PRESETS
+
+        if executor.preset not in PRESETS:
+            return Row(
+                "executor",
+                what,
+                State.FAIL,
+                f"there is no preset {executor.preset}",
+                f"Use one of {', '.join(PRESETS)}, or set executor.argv.",
+            )
+        program, shown = PRESETS[executor.preset].argv[0], f"preset {executor.preset}"
     elif executor.argv:
         program = shown = executor.argv[0]
     else:

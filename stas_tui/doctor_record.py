@@ -49,6 +49,11 @@ def _work(journal: Journal, store: Store) -> Row:
     said = [f"pulse {pulse.number} is open since {iso_seconds(pulse.started_at)}" if pulse else "no pulse is open"]
     if waiting := len(journal.pending()):
         said.append(f"{waiting} gate{'s' * (waiting > 1)} waiting")
+    going = [
+        action for action in journal.open_actions() if action.state in (ActionState.APPROVED, ActionState.EXECUTING)
+    ]
+    if going:
+        said.append("open: " + ", ".join(f"{action.tool} ({action.state.value})" for action in going))
     if not unknown:
         return Row("work", "Unfinished work", State.OK, ", ".join(said))
     said.append("nobody knows whether these happened: " + ", ".join(f"{a.tool} ({a.id})" for a in unknown))

@@ -151,7 +151,12 @@ def create(
         report.warnings.append("Nobody is named who may decide, so this profile only observes; add a [[person]].")
     if not (plan.preset or plan.argv):
         report.warnings.append("No executor is set; work directly from the dashboard, or fill in [executor].")
-    report.next_steps += ["`stas doctor` checks everything.", "`stas` opens the dashboard."]
+    report.next_steps += [
+        "`stas doctor` checks everything.",
+        "`stas vision set FILE` says what the project is for; nothing is claimed before it was read.",
+        "`stas task add TITLE --priority P1 --acceptance TEXT` gives the agent something to do.",
+        "`stas` opens the dashboard, `stas pulse --plain` works without one.",
+    ]
     return report
 
 
@@ -235,8 +240,11 @@ def _remote(told: str | None, root: Path, questions: _Questions) -> str:
     default = "origin" if "origin" in known else next(iter(known), "")
     name = questions.told_or("remote", told, "Remote (name, path or URL; empty: this repository itself)", default)
     if not name:
+        here, bare = shlex.quote(str(root)), shlex.quote(str(root.with_name(root.name + ".git")))
         report.warnings.append(
-            "The repository has no remote: branches are read from it and feature branches pushed to it."
+            "The repository has no remote: branches are read from it and feature branches pushed to it. "
+            f"To make one beside it: git init --bare {bare} && git -C {here} remote add origin {bare} "
+            f"&& git -C {here} push origin --all; then set remote in the configuration."
         )
         return ""
     url = known.get(name, name)

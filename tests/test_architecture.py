@@ -18,8 +18,12 @@ NOT_OURS = ROOT / "stas_tui" / "demo" / "service"
 """The demo's patient: a program that Stas looks at, not a part of it."""
 
 LONGEST = 400
-LONGER_ALLOWED: frozenset[str] = frozenset()
-"""Files that may be longer, each with its reason beside it. There are none."""
+LONGER_ALLOWED: frozenset[str] = frozenset(
+    {
+        "storage/records.py",  # the list of nouns: declarations without behaviour, found in one place by all three houses
+    }
+)
+"""Files that may be longer, each with its reason beside it."""
 
 DRAWING = ("stas_tui.app", "stas_tui.screens")
 """The modules of stas_tui that may import textual and rich."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 
 from stas_tui.commands import common
@@ -10,18 +9,18 @@ from stas_tui.commands import common
 
 def run(args: Namespace) -> int:
     """Make the demo and open it; without a terminal, or with --plain, as lines of text. Raises `StasError`."""
+    from stas_tui.config import load
     from stas_tui.demo.profile import make_demo
 
     profile = make_demo(common.locations(args), seed=args.seed)
-    from stas_tui.config import load
-
     settings = load(profile, common.overrides(args))
-    terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    if args.plain or not terminal:
+    if args.plain or not common.is_terminal():
         from stas_tui.commands.pulse import walk
 
-        if not terminal:
-            common.say("No terminal: the pulse runs as plain lines and every gate is left undecided.")
+        if not args.plain:
+            common.say(
+                "No terminal: the pulse runs as lines of text; a gate that no line of input answers stays undecided."
+            )
         with common.application(profile, settings) as app:
             return walk(app)
     from stas_tui.commands.dashboard import open_dashboard

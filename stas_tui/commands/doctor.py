@@ -10,6 +10,7 @@ from stas_tui.cli import printable
 from stas_tui.commands.common import print_json, profile
 from stas_tui.doctor import Doctor, as_json, worst
 from stas_tui.doctor_rows import Row, State
+from stas_tui.doctor_runs import runs
 
 GLYPHS = {State.OK: "●", State.UNKNOWN: "◌", State.WARN: "▲", State.FAIL: "✖"}
 ASCII_GLYPHS = {State.OK: "o", State.UNKNOWN: "?", State.WARN: "!", State.FAIL: "X"}
@@ -18,7 +19,7 @@ ASCII_GLYPHS = {State.OK: "o", State.UNKNOWN: "?", State.WARN: "!", State.FAIL: 
 def run(args: Namespace) -> int:
     """Print the findings; the exit status is `FAILED` if any of them is a failure."""
     here = profile(args)
-    doctor = Doctor(profile=here)
+    doctor = Doctor(profile=here, look_further=runs)
     rows: list[Row] = []
     if args.json:
         rows.extend(doctor.examine())

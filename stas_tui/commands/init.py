@@ -7,13 +7,15 @@ from argparse import Namespace
 from pathlib import Path
 
 from stas_tui import exit_codes
-from stas_tui.commands.common import locations, print_json, say
+from stas_tui.commands.common import know_projects, locations, print_json, say
 from stas_tui.init_profile import InitError, InitOptions, create
 from stas_tui.locations import Profile, os_user
 
 
 def run(args: Namespace) -> int:
     """Ask what was not told, if somebody is there to ask, and make the profile."""
+    from stas_tui.executors.presets import PRESETS
+
     somebody = sys.stdin is not None and sys.stdin.isatty() and not args.yes
     report = create(
         InitOptions(
@@ -30,8 +32,10 @@ def run(args: Namespace) -> int:
         locations(args),
         os_user=os_user(),
         ask=_ask if somebody else None,
+        presets=PRESETS,
         create_databases=_create_databases,
     )
+    _put_project(locations(args).profile(report.profile))
     if args.json:
         print_json(report.as_json())
     else:
@@ -46,6 +50,17 @@ def _create_databases(profile: Profile) -> None:
 
     open_record(profile.record_db).close()
     open_world(profile.platform_db).close()
+
+
+def _put_project(profile: Profile) -> None:
+    """The new project onto the board, so that the first pulse finds it."""
+    from stas_tui.config import load
+    from storage.clock import SystemClock
+    from storage.schema_world import open_world
+    from storage.world import World
+
+    with open_world(profile.platform_db) as store:
+        know_projects(World(store, SystemClock()), load(profile))
 
 
 def _ask(question: str, default: str) -> str:

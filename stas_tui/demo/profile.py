@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
 from pathlib import Path
 
+from stas_tui import exit_codes
 from stas_tui.demo.repository import build_repository
 from stas_tui.demo.story import Story, story
 from stas_tui.forges.hooks import init_remote
-from stas_tui.locations import Locations, Profile, os_user, write_private
+from stas_tui.locations import Locations, Profile, os_user, private_dir, write_private
 from storage.clock import Clock, SystemClock
 from storage.errors import StasError
 from storage.schema_world import open_world
@@ -19,13 +22,23 @@ NAME = "demo"
 
 
 class DemoInUse(StasError):
-    """Another Stas has the demo profile open."""
+    """Another process runs the demo of the same home."""
+
+    exit_code = exit_codes.USAGE
+
+
+_held: dict[Path, int] = {}
+"""Locks of this process by path; each is held until the process ends."""
 
 
 def make_demo(locations: Locations, *, seed: int = 1, clock: Clock | None = None) -> Profile:
-    """A fresh demo profile; an earlier one is replaced. Raises `DemoInUse` while a run of it is alive."""
+    """A fresh demo profile; an earlier one is replaced and its runs are stopped.
+
+    From here to its end this process owns the demo of that home. Raises `DemoInUse` if another one does.
+    """
     clock = clock or SystemClock()
     profile = locations.profile(NAME)
+    _hold(profile)
     _clear(profile)
     profile.make()
     remote = profile.root / "remote.git"
@@ -49,6 +62,22 @@ def make_demo(locations: Locations, *, seed: int = 1, clock: Clock | None = None
             world.add_pr(pr)
     write_private(profile.config_file, _configuration(tale, remote, seed))
     return profile
+
+
+def _hold(profile: Profile) -> None:
+    path = private_dir(profile.root.parent) / ".demo.lock"
+    if path in _held:
+        return
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise DemoInUse(
+            "Another process runs the demo; it was left alone.",
+            "Close that one, or give this one a folder with --home.",
+        ) from None
+    _held[path] = handle
 
 
 def _clear(profile: Profile) -> None:

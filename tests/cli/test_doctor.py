@@ -13,13 +13,16 @@ from stas_tui import doctor_terminal, git_probe
 from stas_tui.doctor import Doctor, _sqlite, as_json, worst
 from stas_tui.doctor_files import filesystem_of
 from stas_tui.doctor_rows import Row, State
+from stas_tui.doctor_runs import runs
+from stas_tui.executors import procs
 from stas_tui.init_profile import InitOptions, create
 from stas_tui.locations import Locations, Profile, os_user
 from storage.clock import ManualClock
 from storage.journal import Journal
 from storage.journal_ask import NewAction
 from storage.pulses import Pulses
-from storage.records import EffectClass, GateLevel, Mode
+from storage.records import EffectClass, GateLevel, Mode, Run, RunState
+from storage.runs import Runs
 from storage.schema_record import MIGRATIONS, open_record
 from storage.schema_world import open_world
 from storage.sqlite import WAL_SAFE_FROM, Store, sql_migration
@@ -196,6 +199,47 @@ def test_an_open_pulse_and_an_unknown_outcome_are_told(profile: Profile) -> None
         row = rows(profile)["work"]
         assert row.state is State.WARN
         assert f"slack_dm ({asked.id})" in row.detail
+
+
+def test_a_run_that_nobody_looked_after_is_told(profile: Profile) -> None:
+    assert next(runs(profile)).state is State.UNKNOWN
+    with open_record(profile.record_db) as store:
+        assert next(runs(profile)) == Row("runs", "Executor runs", State.OK, "none is alive")
+        pulse = Pulses(store, Journal(store, ManualClock())).begin(
+            agent="Stas", operator="Ada", mode=Mode.SUPERVISED, policy_digest="0"
+        )
+        run = Run(
+            id="run-1",
+            pulse_id=pulse.id,
+            project_id="shop-front",
+            task_id="T-1",
+            action_id="a-1",
+            attempt=1,
+            prompt_sha256="0" * 64,
+            cause="",
+            program="git",
+            model="",
+            directory=str(profile.runs / "run-1"),
+            state=RunState.RUNNING,
+            started_at=1,
+        )
+        Runs(store).add(run)
+        row = next(runs(profile))
+        assert row.state is State.WARN
+        assert "run-1 of T-1 is over or lost" in row.detail
+        state = {"state": "running", "shim_pid": os.getpid(), "shim": procs.identity(os.getpid())}
+        (profile.runs / "run-1").mkdir(parents=True)
+        (profile.runs / "run-1" / "state.json").write_text(json.dumps(state))
+        assert next(runs(profile)).detail == "run-1 works on T-1"
+
+
+def test_the_demo_is_sound(stas: Stas) -> None:
+    stas("demo")
+    found = {row["id"]: row for row in json.loads(stas("doctor", "--json").stdout)["rows"]}
+    assert found["executor"]["detail"] == "the demo's own script"
+    assert found["work"]["detail"].endswith("2 gates waiting")
+    asked = ("person", "project", "executor", "agents", "record", "world", "work", "runs", "repository:ledger")
+    assert {found[id_]["state"] for id_ in asked if id_ in found} == {"ok"}
 
 
 def test_callers_may_look_further(profile: Profile) -> None:

@@ -269,13 +269,16 @@ def test_the_documentation_is_what_the_settings_say() -> None:
 
 
 def test_every_field_is_documented_in_one_sentence() -> None:
+    from stas_tui.config_docs import described
     from stas_tui.config_explain import submodel
 
     models = [Settings]
     while models:
-        for name, field in models.pop().model_fields.items():
-            assert field.description, name
-            assert field.description.rstrip().endswith((".", ").")), name
+        model = models.pop()
+        sentences = described(model)
+        for name, field in model.model_fields.items():
+            assert sentences.get(name), name
+            assert sentences[name].rstrip().endswith((".", ").")), name
             below, _ = submodel(field.annotation)
             if below is not None:
                 models.append(below)  # type: ignore[arg-type]

@@ -49,10 +49,10 @@ def test_a_deliberate_key_can_approve(key: str) -> None:
     ("keymap", "words"),
     [
         ({"list.filtr": "f"}, "nearest is list.filter"),
-        ({"app.quit": "ctrl+c"}, "belongs to the terminal"),
-        ({"app.quit": ""}, "no key"),
-        ({"app.quit": "banana"}, "which is none"),
-        ({"app.quit": "\x1b[31m"}, "which is none"),
+        ({"main.quit": "ctrl+c"}, "belongs to the terminal"),
+        ({"main.quit": ""}, "no key"),
+        ({"main.quit": "banana"}, "which is none"),
+        ({"main.quit": "\x1b[31m"}, "which is none"),
         ({"gate.defer": "d"}, "always escape"),
         ({"app.pause": "j"}, "both"),
         ({"gate.edit": "R"}, "both"),
@@ -66,7 +66,7 @@ def test_a_wrong_keymap_is_refused_in_printable_sentences(keymap: dict[str, str]
 
 
 def test_scopes_that_are_never_live_together_may_share_a_key() -> None:
-    assert resolve({"list.evidence": "E"})["list.evidence"] == ("E",)
+    assert resolve({"main.evidence": "E"})["main.evidence"] == ("E",)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(BY_ID)), st.text(max_size=12)))

@@ -73,7 +73,7 @@ def agreeable(text: str) -> str | None:
     if "EXACTLY THIS WILL RUN" in text:
         name = re.findall(r"Add (\S+) after the digest", text)
         return f"approve {digest_in(text)} {name[-1] if name else ''}".strip()
-    if "RESULT" in text:
+    if "\nRESULT  " in text:
         return "accept 1 2 3 looked at every line of it"
     if "## Pulse Summary" in text:
         return "confirm"

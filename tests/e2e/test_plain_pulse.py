@@ -7,7 +7,6 @@ import subprocess
 from stas_tui.locations import Profile
 from stas_tui.wiring import Application
 from storage.records import ActionState, StepState
-
 from tests.e2e.conftest import Person, agreeable, open_app
 
 
