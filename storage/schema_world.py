@@ -137,7 +137,8 @@ create table workspaces (
 """
 
 _INBOX_IN_ORDER = """
-create index messages_in_order on messages (type, at, id, recipient, acknowledged_at) where acknowledged_at is null;
+create index messages_in_order on messages (type, trust, at, id, recipient, acknowledged_at)
+    where acknowledged_at is null;
 """
 """The open inbox in the routine's order, answered from the index alone: bodies make the rows themselves wide."""
 

@@ -70,9 +70,7 @@ class WorldMessages(WorldBase):
     def inbox_count(self, agent: str) -> int:
         """How many messages to `agent` are not acknowledged."""
         row = self.store.read_one(
-            "select count(*) from messages indexed by messages_in_order"
-            " where acknowledged_at is null and recipient in ('', ?)",
-            (clean(agent),),
+            "select count(*) from messages where acknowledged_at is null and recipient in ('', ?)", (clean(agent),)
         )
         return int(row[0]) if row else 0
 
@@ -87,21 +85,21 @@ class WorldMessages(WorldBase):
             "acknowledged_at is null and recipient in ('', ?)"
             " and (instr(lower(subject), ?2) or instr(lower(sender), ?2) or instr(lower(body), ?2))"
         )
-        sql = f"select id from messages where {where} order by {_TYPE_RANK}, at, id"
+        sql = f"select id from messages where {where} order by {_TYPE_RANK}, trust <> 'known', at, id"
         return [row[0] for row in self.store.read(sql, (clean(agent), clean(text).lower()))]
 
     def _whole_inbox(self, agent: str) -> list[str]:
         """Type after type from the index; one query over all types would sort what already lies in order."""
         select = "select id from messages indexed by messages_in_order where acknowledged_at is null and"
-        known = [kind.value for kind in MessageType]
+        types = [kind.value for kind in MessageType]
+        marks = ", ".join("?" * len(types))
+        parts = [("type = ?", (kind,)) for kind in types] + [(f"type not in ({marks})", tuple(types))]
+        rows: list[sqlite3.Row] = []
         with self.store.snapshot() as conn:
-            rows: list[sqlite3.Row] = []
-            for kind in known:
-                sql = f"{select} type = ? and recipient in ('', ?) order by at, id"
-                rows += conn.execute(sql, (kind, agent)).fetchall()
-            marks = ", ".join("?" * len(known))
-            sql = f"{select} type not in ({marks}) and recipient in ('', ?) order by at, id"
-            rows += conn.execute(sql, (*known, agent)).fetchall()
+            for which, values in parts:
+                for trust in ("trust = 'known'", "trust <> 'known'"):
+                    sql = f"{select} {which} and {trust} and recipient in ('', ?) order by at, id"
+                    rows += conn.execute(sql, (*values, agent)).fetchall()
         return [row[0] for row in rows]
 
     def messages_of(self, ids: Sequence[str], agent: str) -> list[Message]:
