@@ -3,49 +3,78 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.segment import Segments
-from rich.traceback import Traceback
+from textual import events
 from textual.app import App
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
+from textual.keys import _character_to_key
 from textual.screen import Screen
 
+from stas_tui.screens.commands import PulseCommands
+from stas_tui.screens.common import Told
 from stas_tui.screens.evidence import evidence_text
 from stas_tui.screens.hand import Hand
 from stas_tui.screens.main import MainScreen
+from stas_tui.screens.outside import set_window_title
+from stas_tui.screens.small import TooSmall, too_small
 from stas_tui.wiring import Application
 from widgets import themes
 from widgets.paint import ASCII_CLASS
 from widgets.printable import flat, safe_text
+from widgets.tokens import wants_ascii
 
-NOTICE_S = 5.0
+NOTICE_S = 6.0
+LASTING_S = 60.0
+FIRST_LIGHT_BACKGROUND = 7
+"""In `COLORFGBG`, background colours from this number on (but not 8, dark grey) are light."""
 
 
-class StasApp(App[None]):
+class StasApp(App[None], inherit_bindings=False):
     """One dashboard on one profile."""
 
     CSS_PATH = Path(__file__).parent / "screens" / "main.tcss"
-    CSS = "Screen { background: $base; color: $ink; } Toast { background: $bar; color: $ink; }"
+    CSS = """
+    Screen { background: $base; color: $ink; }
+    Toast { background: $bar; color: $ink; width: auto; max-width: 76; padding: 0 2; margin: 0; }
+    Toast.-information { border-left: outer $focus; }
+    Toast.-warning { border-left: outer $warn; }
+    Toast.-error { border-left: outer $crit; }
+    CommandPalette > Vertical { background: $dialog; }
+    """
     TITLE = "stas"
-    BINDINGS: ClassVar[list[BindingType]] = []
-    COMMAND_PALETTE_BINDING = "ctrl+p"
+    ENABLE_COMMAND_PALETTE = False
+    """Textual would bind its key with priority, over an open gate; ours is a key of the main screen."""
+    COMMANDS = {PulseCommands}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "f2", "pause", "pause", id="app.pause_now", priority=True, show=False, tooltip="Pause, also as one types."
+        ),
+        Binding("ctrl+q", "quit", "quit now", id="app.quit_now", priority=True, show=False, tooltip="Leave at once."),
+    ]
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Application, *, environ: Mapping[str, str] | None = None) -> None:
+        """`environ` says what the terminal can show; the process's own by default."""
         super().__init__()
+        environ = os.environ if environ is None else environ
         self.application = application
         self.hand = Hand(application)
         self.main = MainScreen()
         settings = application.settings
         self.animation_level = "full" if settings.animation else "none"
         themes.register(self)  # type: ignore[arg-type]
-        if settings.theme == "day":
+        if settings.theme == "day" or (settings.theme == "auto" and light_terminal(environ)):
             self.theme = themes.DAY
-        self.set_class(settings.ascii, ASCII_CLASS)
-        self.set_keymap({name: ",".join(keys) for name, keys in settings.keys.items() if name in settings.keymap})
+        self.set_class(settings.ascii or wants_ascii(environ), ASCII_CLASS)
+        self.set_keymap(
+            {name: ",".join(map(textual_key, keys)) for name, keys in settings.keys.items() if name in settings.keymap}
+        )
+        self._waiting = 0
 
     @property
     def environment(self) -> str:
@@ -62,6 +91,7 @@ class StasApp(App[None]):
 
     def on_mount(self) -> None:
         """Free the garbage collector once everything needed for the first paint is there."""
+        self.screen_change_signal.subscribe(self, self._fit)
         self.call_after_refresh(self._first_paint)
 
     def _first_paint(self) -> None:
@@ -69,25 +99,48 @@ class StasApp(App[None]):
         gc.enable()
 
     async def on_unmount(self) -> None:
-        """Let what is under way finish."""
-        self.hand.close()
+        """Take nothing new. Whoever started the application waits for what is under way, with a plain terminal."""
+        self.hand.stop()
+
+    # the size -------------------------------------------------------------------------------------
+
+    def on_resize(self, event: events.Resize) -> None:
+        """A window that is too small says so; what is below stays as it is."""
+        self.call_later(self._fit, None)
+
+    def _fit(self, screen: Screen[Any] | None) -> None:
+        if isinstance(screen, Told):
+            self.clear_notifications()
+        if too_small(self.size) and not isinstance(self.screen, TooSmall):
+            self.push_screen(TooSmall())
 
     # saying ---------------------------------------------------------------------------------------
 
     def say(self, sentence: str, *, error: bool = False, lasting: bool = False) -> None:
-        """One sentence for the person; text from outside is made harmless."""
-        if sentence:
-            self.notify(
-                safe_text(sentence),
-                severity="error" if error else "information",
-                timeout=60.0 if lasting else NOTICE_S,
-                markup=False,
-            )
+        """One sentence for the person, in place of the last; text from outside is made harmless."""
+        if not sentence:
+            return
+        if isinstance(self.screen, Told):
+            self.screen.tell(sentence, error=error)
+            return
+        self.clear_notifications()
+        self.notify(
+            safe_text(sentence),
+            severity="error" if error else "information",
+            timeout=LASTING_S if lasting else NOTICE_S,
+            markup=False,
+        )
 
     def retitle(self, waiting: int) -> None:
-        """The window's title: fixed words and a count, never text from outside."""
+        """The window's title and the bell: fixed words and a count, never text from outside."""
         demo = " DEMO" if self.application.settings.demo.enabled else ""
-        self.title = f"stas{demo}" + (f" ({waiting} wait)" if waiting else "")
+        title = f"stas{demo}" + (f" ({waiting} wait)" if waiting > 1 else " (1 waits)" if waiting else "")
+        if title != self.title:
+            self.title = title
+            set_window_title(self, title)
+        if waiting > self._waiting:
+            self.bell()
+        self._waiting = waiting
 
     # things several screens ask for ---------------------------------------------------------------
 
@@ -115,14 +168,18 @@ class StasApp(App[None]):
         write_private(path, text)
         return path
 
-    def close_covered(self, screen: Screen[Any], result: object) -> None:
-        """Close a screen that another one covers: everything above it goes first, undecided."""
+    def close_covered(self, screen: Screen[Any], result: object, sentence: str = "") -> None:
+        """Close a screen that others may cover: what is above it goes first, undecided. Then say the sentence.
+
+        A screen below a dialog is «current» for Textual too, and dismissing it there would pop the dialog instead.
+        """
 
         async def close() -> None:
             while screen in self.screen_stack and self.screen is not screen:
                 await self.pop_screen()
             if self.screen is screen:
-                screen.dismiss(result)
+                await screen.dismiss(result)
+            self.say(sentence, lasting=True)
 
         self.run_worker(close(), group="close", exclusive=True)
 
@@ -130,11 +187,22 @@ class StasApp(App[None]):
         """Every key that works here."""
         from stas_tui.screens.help import HelpScreen
 
-        if not isinstance(self.screen, HelpScreen | CommandPalette):
+        if not isinstance(self.screen, HelpScreen | CommandPalette | TooSmall):
             self.push_screen(HelpScreen(self.screen))
+
+    def action_pause(self) -> None:
+        """Pause at once from anywhere; on the main screen the same key resumes, with a reason."""
+        self.main.flow.pause_or_resume(may_resume=self.screen is self.main)
+
+    def action_palette(self) -> None:
+        """Every act by its name."""
+        if not CommandPalette.is_open(self):  # type: ignore[arg-type]
+            self.push_screen(CommandPalette(id="--command-palette"))
 
     def _fatal_error(self) -> None:
         """Crash reports never print local variables: they may hold what must not be shown."""
+        from rich.traceback import Traceback
+
         self.bell()
         trace = Traceback(show_locals=False, width=None)
         self._exit_renderables.append(Segments(self.console.render(trace, self.console.options)))
@@ -144,3 +212,14 @@ class StasApp(App[None]):
     def flat(text: object) -> str:
         """One printable line."""
         return flat(text)
+
+
+def textual_key(key: str) -> str:
+    """A key as people write it (`?`, `A`, `ctrl+x`) in Textual's spelling."""
+    return _character_to_key(key) if len(key) == 1 else key
+
+
+def light_terminal(environ: Mapping[str, str]) -> bool:
+    """Whether the terminal says that its background is light (`COLORFGBG`); dark when it says nothing."""
+    background = environ.get("COLORFGBG", "").rpartition(";")[2]
+    return background.isdigit() and int(background) >= FIRST_LIGHT_BACKGROUND and int(background) != 8

@@ -28,7 +28,7 @@ class KeyAction:
     tooltip: str
     """One sentence for the help."""
     scope: str = "main"
-    """`app` everywhere, `main` the dashboard, `list` a focused list, `gate` an open gate."""
+    """One of `SCOPES`; the part of the id before the dot."""
     danger: bool = False
     """Lets something happen to the world: never a lower-case letter, enter or space."""
     fixed: bool = False
@@ -38,46 +38,146 @@ class KeyAction:
 SCOPES: dict[str, str] = {
     "app": "Everywhere",
     "main": "Dashboard",
+    "inbox": "On a message",
+    "queue": "On a task",
     "list": "In a list",
+    "matrix": "In the isolation matrix",
+    "detail": "In the detail",
+    "scroll": "Moving",
     "gate": "In a gate",
+    "review": "On a result",
+    "edit": "In a text",
+    "tray": "On a tray",
+    "summary": "On the summary",
+    "output": "On a run's output",
+    "page": "On a page",
+    "text": "Searching a text",
+    "log": "In output",
+    "dialog": "In a dialog",
 }
 
-LIVE_TOGETHER: tuple[tuple[str, ...], ...] = (("app", "main", "list"), ("app", "gate"))
+LIVE_TOGETHER: tuple[tuple[str, ...], ...] = (
+    ("app", "main", "inbox", "queue", "list", "scroll"),
+    ("app", "main", "inbox", "queue", "matrix", "scroll"),
+    ("app", "main", "inbox", "queue", "detail", "scroll"),
+    ("app", "gate", "scroll"),
+    ("app", "review", "scroll"),
+    ("app", "edit", "tray", "scroll"),
+    ("app", "summary", "text", "scroll"),
+    ("app", "output", "page", "log", "scroll"),
+    ("app", "page", "text", "scroll"),
+    ("app", "dialog"),
+)
 """Scopes whose keys are heard at the same time and so must not share one."""
 
 ACTIONS: tuple[KeyAction, ...] = (
     KeyAction("app.help", ("?",), "help", "Show every key that works here, searchable.", "app"),
-    KeyAction("app.palette", ("ctrl+p",), "commands", "Find a command by its name.", "app"),
     KeyAction("app.pause", ("p",), "pause", "Stop the agent before its next step, at once; again to go on.", "app"),
-    KeyAction("app.quit", ("q",), "quit", "Leave Stas; asks if a gate is open. Running executors go on.", "app"),
+    KeyAction("app.pause_now", ("f2",), "pause", "Pause at once, also while you type a text or a reason.", "app"),
+    KeyAction(
+        "app.quit_now", ("ctrl+q",), "quit now", "Leave at once; nothing is decided, runs go on.", "app", fixed=True
+    ),
     KeyAction("main.gate", ("g",), "gate", "Open the gate that waits longest; opening it decides nothing."),
     KeyAction("main.step", ("space",), "step", "Let the pulse do one step."),
-    KeyAction("main.panel_1", ("1",), "panel 1", "Go to the first panel."),
-    KeyAction("main.panel_2", ("2",), "panel 2", "Go to the second panel."),
-    KeyAction("main.panel_3", ("3",), "panel 3", "Go to the third panel."),
-    KeyAction("main.panel_4", ("4",), "panel 4", "Go to the fourth panel."),
-    KeyAction("main.next_panel", ("tab",), "next", "Go to the next panel."),
-    KeyAction("main.previous_panel", ("shift+tab",), "previous", "Go to the previous panel."),
+    KeyAction("main.run", ("r",), "run", "Let the pulse run until a person is needed."),
+    KeyAction("main.skip", ("S",), "skip", "Skip the step that is due, with a reason for the summary."),
+    KeyAction("main.undo", ("u",), "undo", "Take the last logged change of a task back, if nobody moved it since."),
+    KeyAction("main.mode", ("m",), "mode", "Lower the mode one level at once; from Observe up again, by name."),
+    KeyAction("main.panel_1", ("1",), "inbox", "Go to the inbox."),
+    KeyAction("main.panel_2", ("2",), "queue", "Go to the queue."),
+    KeyAction("main.panel_3", ("3",), "infra", "Go to the infrastructure panel."),
+    KeyAction("main.panel_4", ("4",), "isolation", "Go to the isolation matrix."),
+    KeyAction("main.pulse", ("0",), "pulse", "Show where the pulse itself stands and what happened in it."),
+    KeyAction("main.next_panel", ("tab",), "next panel", "Go to the next panel, then to the detail."),
+    KeyAction("main.previous_panel", ("shift+tab",), "previous panel", "Go to the previous panel."),
     KeyAction("main.zoom", ("z",), "zoom", "Give the focused panel the whole screen, or give it back."),
+    KeyAction("main.evidence", ("e",), "evidence", "Show what Stas itself collected about the row."),
+    KeyAction("main.copy", ("y",), "copy", "Copy the row's text, and say where it went."),
+    KeyAction("main.open", ("o",), "open in editor", "Open a read-only copy in the editor."),
+    KeyAction("main.output", ("x",), "output", "Show what the executor prints, live."),
+    KeyAction("main.log", ("L",), "log", "Show everything that happened in this pulse."),
+    KeyAction("main.summary", ("s",), "summary", "Show the Pulse Summary as the log has it now."),
     KeyAction("main.back", ("[",), "back", "Show the recorded pulse before this one."),
     KeyAction("main.forward", ("]",), "forward", "Show the recorded pulse after this one."),
-    KeyAction("list.down", ("j", "down"), "down", "Move to the next row.", "list"),
-    KeyAction("list.up", ("k", "up"), "up", "Move to the previous row.", "list"),
-    KeyAction("list.page_down", ("pagedown",), "page down", "Move one page down.", "list"),
-    KeyAction("list.page_up", ("pageup",), "page up", "Move one page up.", "list"),
-    KeyAction("list.top", ("home",), "top", "Move to the first row.", "list"),
-    KeyAction("list.bottom", ("end",), "bottom", "Move to the last row.", "list"),
+    KeyAction("main.palette", ("ctrl+p",), "commands", "Find a command by its name."),
+    KeyAction("main.quit", ("q",), "quit", "Leave Stas; asks if a gate is open. Running executors go on."),
+    KeyAction("inbox.acknowledge", ("a",), "acknowledge", "Take the message off the inbox; it is kept.", "inbox"),
+    KeyAction("inbox.reply", ("w",), "write back", "Answer the sender; a change it asks for waits as a gate.", "inbox"),
+    KeyAction("inbox.accept", ("H",), "accept handoff", "Accept the handoff and tell the sender.", "inbox"),
+    KeyAction("inbox.return", ("B",), "return handoff", "Send the handoff back with what it lacks.", "inbox"),
+    KeyAction("inbox.file", ("M",), "file", "Keep the message as a memory of your own.", "inbox"),
+    KeyAction(
+        "queue.take", ("t",), "take first", "Take this task before the first of the queue, with a reason.", "queue"
+    ),
     KeyAction("list.details", ("enter",), "details", "Open the row; opening never approves anything.", "list"),
-    KeyAction("list.evidence", ("e",), "evidence", "Show what Stas itself collected about the row.", "list"),
-    KeyAction("list.copy", ("y",), "copy", "Copy the row's text, and say where it went.", "list"),
-    KeyAction("list.open", ("o",), "open", "Open a read-only copy in the editor.", "list"),
     KeyAction("list.filter", ("/",), "filter", "Show only the rows that hold a text.", "list"),
-    KeyAction("list.next_match", ("n",), "next match", "Go to the next match.", "list"),
-    KeyAction("list.previous_match", ("N",), "previous match", "Go to the previous match.", "list"),
-    KeyAction("gate.approve", ("A",), "approve", "Let exactly what is shown happen, once.", "gate", danger=True),
-    KeyAction("gate.edit", ("E",), "edit", "Change the request; the change is a new request and asks again.", "gate"),
-    KeyAction("gate.reject", ("R",), "reject", "Say no, with a reason that the agent gets back.", "gate"),
-    KeyAction("gate.defer", ("escape",), "defer", "Close the gate undecided; nothing runs.", "gate", fixed=True),
+    KeyAction("list.clear_filter", ("escape",), "clear filter", "Show all rows again.", "list"),
+    KeyAction("matrix.left", ("left", "h"), "left", "Go to the cell on the left.", "matrix"),
+    KeyAction("matrix.right", ("right", "l"), "right", "Go to the cell on the right.", "matrix"),
+    KeyAction("matrix.open", ("enter",), "details", "Open the cell.", "matrix"),
+    KeyAction("detail.left", ("left", "h"), "previous tab", "Go to the previous tab.", "detail"),
+    KeyAction("detail.right", ("right", "l"), "next tab", "Go to the next tab.", "detail"),
+    KeyAction("detail.open", ("enter",), "open evidence", "Open the piece of evidence under the cursor.", "detail"),
+    KeyAction("scroll.up", ("up", "k"), "up", "Move up.", "scroll"),
+    KeyAction("scroll.down", ("down", "j"), "down", "Move down.", "scroll"),
+    KeyAction("scroll.page_up", ("pageup",), "page up", "Move one page up.", "scroll"),
+    KeyAction("scroll.page_down", ("pagedown",), "page down", "Move one page down.", "scroll"),
+    KeyAction("scroll.first", ("home",), "first", "Move to the beginning.", "scroll"),
+    KeyAction("scroll.last", ("end",), "last", "Move to the end.", "scroll"),
+    KeyAction("gate.approve", ("A",), "Approve once", "Let exactly what is shown happen, once.", "gate", danger=True),
+    KeyAction("gate.edit", ("E",), "Edit", "Change the request; the change is a new request and asks again.", "gate"),
+    KeyAction("gate.reject", ("R",), "Reject", "Say no, with a reason that the agent gets back.", "gate"),
+    KeyAction("gate.defer", ("escape",), "Defer", "Close the gate undecided; nothing runs.", "gate", fixed=True),
+    KeyAction(
+        "gate.evidence", ("enter",), "open evidence", "Open the chosen piece of evidence; never an answer.", "gate"
+    ),
+    KeyAction(
+        "gate.evidence_previous", ("left",), "previous evidence", "Choose the previous piece of evidence.", "gate"
+    ),
+    KeyAction("gate.evidence_next", ("right",), "next evidence", "Choose the next piece of evidence.", "gate"),
+    KeyAction("gate.digest", ("d",), "whole digest", "Show the whole digest, or its ends.", "gate"),
+    KeyAction("gate.name", ("tab",), "type the name", "Go to the line where a name has to be typed, and back.", "gate"),
+    KeyAction("gate.copy", ("y",), "copy", "Copy the whole payload.", "gate"),
+    KeyAction("gate.open", ("o",), "open in editor", "Open a read-only copy of the payload in the editor.", "gate"),
+    KeyAction(
+        "review.accept", ("A",), "accept", "The result is good enough; commit and pull request follow.", "review"
+    ),
+    KeyAction("review.again", ("R",), "again", "Spawn again with a cause and a changed prompt.", "review"),
+    KeyAction("review.park", ("P",), "ask the architect", "Put a Rule 4 question to the architect.", "review"),
+    KeyAction("review.give_up", ("G",), "give up", "Leave the task; the workspace keeps everything.", "review"),
+    KeyAction("review.diff", ("d",), "diff", "Show everything that changed against the base.", "review"),
+    KeyAction("review.output", ("x",), "output", "Show what the executor printed.", "review"),
+    *(
+        KeyAction(f"review.tick_{n}", (str(n),), "tick", f"Tick deviation {n} after looking at it.", "review")
+        for n in range(1, 10)
+    ),
+    KeyAction("review.leave", ("escape",), "back", "Go back; nothing is decided.", "review"),
+    KeyAction("edit.save", ("ctrl+o",), "save", "Keep the text; it is checked again before anything happens.", "edit"),
+    KeyAction("edit.editor", ("f4",), "editor", "Continue in your own editor.", "edit"),
+    KeyAction("edit.directly", ("f5",), "work directly", "Work in the workspace by hand instead of spawning.", "edit"),
+    KeyAction("edit.give_up", ("f8",), "give up", "Give the task up, with a reason.", "edit"),
+    KeyAction("edit.back", ("escape",), "back", "Go back; changes ask once more before they are dropped.", "edit"),
+    KeyAction("tray.strike", ("space",), "strike out / keep", "Strike a proposal out, or keep it after all.", "tray"),
+    KeyAction(
+        "summary.confirm", ("C",), "confirm and end the pulse", "Publish the summary and end the pulse.", "summary"
+    ),
+    KeyAction("summary.form", ("f",), "form / text", "Show fields with evidence, or the routine's text.", "summary"),
+    KeyAction("summary.export", ("e",), "export", "Write the summary as Markdown into the exports.", "summary"),
+    KeyAction("summary.copy", ("y",), "copy", "Copy the summary.", "summary"),
+    KeyAction("summary.open", ("o",), "open in editor", "Open a read-only copy in the editor.", "summary"),
+    KeyAction("summary.leave", ("escape",), "back", "Go back; the pulse stays open.", "summary"),
+    KeyAction(
+        "output.cancel", ("c",), "cancel the run", "Stop the run with everything it started, after asking.", "output"
+    ),
+    KeyAction("page.back", ("escape", "q"), "back", "Go back to where you came from.", "page"),
+    KeyAction("page.copy", ("y",), "copy", "Copy the whole text.", "page"),
+    KeyAction("page.open", ("o",), "open in editor", "Open a read-only copy in the editor.", "page"),
+    KeyAction("text.search", ("/",), "search", "Find a word in the text.", "text"),
+    KeyAction("text.next", ("n",), "next match", "Go to the next match.", "text"),
+    KeyAction("text.previous", ("N",), "previous match", "Go to the previous match.", "text"),
+    KeyAction("log.left", ("left",), "left", "Show what stands further left in long lines.", "log"),
+    KeyAction("log.right", ("right",), "right", "Show what stands further right in long lines.", "log"),
+    KeyAction("dialog.back", ("escape",), "back", "Go back; nothing happens.", "dialog"),
 )
 
 BY_ID: dict[str, KeyAction] = {action.id: action for action in ACTIONS}

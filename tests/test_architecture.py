@@ -20,7 +20,7 @@ NOT_OURS = ROOT / "stas_tui" / "demo" / "service"
 LONGEST = 400
 LONGER_ALLOWED: frozenset[str] = frozenset(
     {
-        "storage/records.py",  # the list of nouns: declarations without behaviour, found in one place by all three houses
+        "storage/records.py",  # the list of nouns: declarations without behaviour, in one place for all houses
     }
 )
 """Files that may be longer, each with its reason beside it."""

@@ -93,9 +93,9 @@ class Detail(BuiltScroll):
     """
     SCOPED_CSS: ClassVar[bool] = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "tab(-1)", "Previous tab", id="detail.left", show=False),
-        Binding("right,l", "tab(1)", "Next tab", id="detail.right", show=False),
-        Binding("enter", "open", "Open evidence", id="detail.open", show=False),
+        Binding("left,h", "tab(-1)", "previous tab", id="detail.left", show=False),
+        Binding("right,l", "tab(1)", "next tab", id="detail.right", show=False),
+        Binding("enter", "open", "open evidence", id="detail.open", show=False),
     ]
 
     @dataclass
@@ -247,7 +247,7 @@ def summary_rows(model: DetailModel, width: int, height: int, palette: Palette) 
     rows: list[Line] = left
     if two:
         room = max(len(left), height - CHART_ROWS - 2 if model.chart else height)
-        moments = _timeline_rows(model.timeline[-max(room, 1) :], right, palette)[:room]
+        moments = _timeline_rows(model.timeline[-max(room, 1) :], right, palette)[-max(room, 1) :]
         rows = []
         for number in range(max(len(left), len(moments))):
             start = list(left[number]) if number < len(left) else []

@@ -74,10 +74,10 @@ class GateBody(BuiltScroll):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "choose(-1)", "Previous evidence", id="gate.evidence_previous", show=False),
-        Binding("right", "choose(1)", "Next evidence", id="gate.evidence_next", show=False),
-        Binding("enter", "evidence", "Open evidence", id="gate.evidence", show=False),
-        Binding("d", "digest", "Whole digest", id="gate.digest", show=False),
+        Binding("left", "choose(-1)", "previous evidence", id="gate.evidence_previous", show=False),
+        Binding("right", "choose(1)", "next evidence", id="gate.evidence_next", show=False),
+        Binding("enter", "evidence", "open evidence", id="gate.evidence", show=False),
+        Binding("d", "digest", "whole digest", id="gate.digest", show=False),
     ]
 
     @dataclass
@@ -165,6 +165,7 @@ class GateView(Vertical):
         Binding("E", "verb('edit')", "Edit", id="gate.edit"),
         Binding("R", "verb('reject')", "Reject", id="gate.reject"),
         Binding("escape", "verb('defer')", "Defer", id="gate.defer"),
+        Binding("tab", "name", "type the name", id="gate.name", show=False),
     ]
 
     @dataclass
@@ -187,7 +188,8 @@ class GateView(Vertical):
         self._countdown = ""
         self._head = GateHead(model)
         self._body = GateBody(model)
-        self._name_line = LabelledInput(f"Type {flat(model.confirm_name)} to unlock approving:", accept_paste=False)
+        name = flat(model.confirm_name)
+        self._name_line = LabelledInput(f"tab, type {name}, enter: unlocks approving", accept_paste=False)
         self._verbs = GateVerbs()
         self._reason: str | None = "the gate is not drawn yet"
         self._ticker: Timer | None = None
@@ -307,11 +309,20 @@ class GateView(Vertical):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Approving is greyed while locked and absent in Observe."""
+        if action == "name":
+            return self._model.needs_name and not self._observe
         if action == "verb" and parameters == ("approve",):
             if self._observe:
                 return False
             return None if self.gate_lock.locked_because() is not None else True
         return True
+
+    def action_name(self) -> None:
+        """To the line where the name is typed, and back to the arguments."""
+        if self._name_line.input.has_focus:
+            self._body.focus()
+        else:
+            self._name_line.input.focus()
 
     def action_verb(self, verb: str) -> None:
         """Answer; an approval is looked at once more and is for the digest on screen."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from textual import events
+from textual.binding import Binding
 from textual.message import Message
 from textual.screen import Screen
 
@@ -65,7 +66,7 @@ def key_words(key: str) -> str:
 
 
 def hints_from(screen: Screen[object], ranks: Mapping[str, int] | None = None, human: str = "") -> list[KeyHint]:
-    """The hints of a screen's live bindings that ask to be shown, in the order of their declaration.
+    """The hints of a screen's live bindings that ask to be shown, in the order in which the screen declares them.
 
     `ranks` maps binding ids to `KeyHint.rank`; `human` is the id of the binding that opens a gate.
     """
@@ -86,7 +87,9 @@ def hints_from(screen: Screen[object], ranks: Mapping[str, int] | None = None, h
             human=bool(human) and binding.id == human,
             rank=(ranks or {}).get(binding.id or "", 0),
         )
-    return sorted(hints.values(), key=lambda hint: not hint.human)
+    declared = [binding.action for binding in type(screen).BINDINGS if isinstance(binding, Binding)]
+    places = {action: place for place, action in enumerate(declared)}
+    return sorted(hints.values(), key=lambda hint: (not hint.human, places.get(hint.action, len(places))))
 
 
 class KeyBar(Painted):

@@ -34,12 +34,12 @@ class LineScroll(ScrollView, can_focus=True):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "line_up", "Up", id="scroll.up", show=False),
-        Binding("down,j", "line_down", "Down", id="scroll.down", show=False),
-        Binding("pageup", "page_up", "Page up", id="scroll.page_up", show=False),
-        Binding("pagedown", "page_down", "Page down", id="scroll.page_down", show=False),
-        Binding("home", "first", "First", id="scroll.first", show=False),
-        Binding("end", "last", "Last", id="scroll.last", show=False),
+        Binding("up,k", "line_up", "up", id="scroll.up", show=False),
+        Binding("down,j", "line_down", "down", id="scroll.down", show=False),
+        Binding("pageup", "page_up", "page up", id="scroll.page_up", show=False),
+        Binding("pagedown", "page_down", "page down", id="scroll.page_down", show=False),
+        Binding("home", "first", "first", id="scroll.first", show=False),
+        Binding("end", "last", "last", id="scroll.last", show=False),
     ]
 
     ground: ClassVar[str] = "base"
@@ -78,8 +78,15 @@ class LineScroll(ScrollView, can_focus=True):
         return self.ground
 
     def set_total(self, total: int) -> None:
-        """Say how many rows there are now."""
-        self.virtual_size = Size(1, total)
+        """Say how many rows there are now. The screen is laid out anew only if that can move something."""
+        size = Size(1, total)
+        if size == self.virtual_size:
+            return
+        if not self.size or self.styles.is_auto_height:
+            self.virtual_size = size
+            return
+        self.set_reactive(LineScroll.virtual_size, size)
+        self._scroll_update(size)
 
     def render_line(self, y: int) -> Strip:
         """Draw one visible row."""

@@ -32,8 +32,8 @@ class LogView(LineScroll):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "sideways(-1)", "Left", id="log.left", show=False),
-        Binding("right", "sideways(1)", "Right", id="log.right", show=False),
+        Binding("left", "sideways(-1)", "left", id="log.left", show=False),
+        Binding("right", "sideways(1)", "right", id="log.right", show=False),
     ]
 
     @dataclass

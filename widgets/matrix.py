@@ -41,9 +41,9 @@ class Matrix(LineScroll):
     """A grid with a cell cursor that stays on its tenant and check when rows change."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "cell(-1)", "Left", id="matrix.left", show=False),
-        Binding("right,l", "cell(1)", "Right", id="matrix.right", show=False),
-        Binding("enter", "open", "Details", id="matrix.open", show=False),
+        Binding("left,h", "cell(-1)", "left", id="matrix.left", show=False),
+        Binding("right,l", "cell(1)", "right", id="matrix.right", show=False),
+        Binding("enter", "open", "details", id="matrix.open", show=False),
     ]
 
     @dataclass

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 
 REPLACEMENT = "\ufffd"
 TAB_STOP = 4
@@ -43,7 +44,19 @@ _TABLE |= dict.fromkeys(_DIRECTION_CODES, REPLACEMENT)
 _TABLE |= dict.fromkeys(_INVISIBLE_CODES, "")
 _TABLE |= dict.fromkeys(range(0xD800, 0xE000), REPLACEMENT)
 
-_UNSAFE = re.compile("[" + "".join(re.escape(chr(code)) for code in _TABLE) + "]")
+
+def _class_of(codes: Iterable[int]) -> str:
+    """A character class of ranges: the matcher walks the entries of a class for every character it looks at."""
+    ranges: list[list[int]] = []
+    for code in sorted(codes):
+        if ranges and code == ranges[-1][1] + 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    return "[" + "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges) + "]"
+
+
+_UNSAFE = re.compile(_class_of(_TABLE))
 _CONTROL_CODES = frozenset([*range(0x20), 0x7F, *range(0x80, 0xA0)])
 _DIRECTION_SET = frozenset(_DIRECTION_CODES)
 _BLANKS = re.compile(r"\s+")
@@ -56,6 +69,8 @@ def safe_text(raw: object) -> str:
     characters without a picture (zero width, tags, variation selectors) vanish, tabs become spaces. Line feeds stay.
     """
     text = raw if isinstance(raw, str) else str(raw)
+    if text.isascii() and text.isprintable():
+        return text
     if "\r" in text:
         text = text.replace("\r\n", "\n")
     if _UNSAFE.search(text) is not None:
@@ -137,7 +152,8 @@ def fit(text: str, width: int) -> str:
 def wrap(text: str, width: int) -> list[str]:
     """Printable text broken into rows of at most `width` cells; nothing is dropped.
 
-    Line feeds end a row; within a line the rows joined give the line again. Words are kept whole where they fit.
+    Line feeds end a row; within a line the rows joined give the line again. Words are kept whole where they fit; the
+    blank at a break ends its row, if need be one cell beyond the width, so that no row begins with it.
     """
     rows: list[str] = []
     for line in text.split("\n"):
@@ -154,8 +170,8 @@ def _wrap_line(line: str, width: int) -> list[str]:
     while start < end:
         stop = start + width if ascii_only else start + max(len(fit(line[start : start + width * 8], width)), 1)
         stop = min(stop, end)
-        if stop < end and line[stop] != " ":
-            space = line.rfind(" ", start, stop)
+        if stop < end:
+            space = stop if line[stop] == " " else line.rfind(" ", start, stop)
             if space > start:
                 stop = space + 1
         rows.append(line[start:stop])

@@ -10,7 +10,7 @@ from textual import events
 from textual.message import Message
 
 from widgets.paint import Line, Painted, Palette, Span, content, palette_of, spread
-from widgets.printable import flat
+from widgets.printable import cell_width, flat
 from widgets.steps import StepView, Tally
 from widgets.tokens import GLYPHS, Mark
 
@@ -114,6 +114,6 @@ def _note_row(step: StepView, width: int, palette: Palette, *, last: bool) -> Li
     if last and not step.current:
         rail = Span(" ")
     right = [Span(flat(step.right), note_ink, bold=True)] if step.current else []
-    room = width - 6 - len(right) * 6
+    room = width - 7 - (cell_width(flat(step.right)) + 1 if right else 0)
     note = Span(palette.cut(step.note, room), note_ink if step.current else "ink-3")
     return spread([rail, Span("     "), note], right, width)

@@ -126,9 +126,9 @@ class TextView(BuiltScroll):
     """A text of any length as plain wrapped lines; `/` searches, `n` and `N` go to the next and previous match."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "search", "Search", id="text.search", show=False),
-        Binding("n", "match(1)", "Next match", id="text.next", show=False),
-        Binding("N", "match(-1)", "Previous match", id="text.previous", show=False),
+        Binding("slash", "search", "search", id="text.search", show=False),
+        Binding("n", "match(1)", "next match", id="text.next", show=False),
+        Binding("N", "match(-1)", "previous match", id="text.previous", show=False),
     ]
 
     def __init__(self, text: object = "", *, id: str | None = None, classes: str | None = None) -> None:

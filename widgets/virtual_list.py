@@ -40,9 +40,9 @@ class VirtualList(LineScroll):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "Details", id="list.open", show=False),
-        Binding("slash", "filter", "Filter", id="list.filter", show=False),
-        Binding("escape", "clear_filter", "Clear filter", id="list.clear_filter", show=False),
+        Binding("enter", "open", "details", id="list.details", show=False),
+        Binding("slash", "filter", "filter", id="list.filter"),
+        Binding("escape", "clear_filter", "clear filter", id="list.clear_filter", show=False),
     ]
 
     @dataclass

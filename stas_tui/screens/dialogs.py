@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -10,10 +11,16 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from stas_tui.screens.common import HELP_KEY, PAUSE_KEY, ClickedKeys
 from widgets.content import safe
 from widgets.form import LabelledInput
 from widgets.keybar import KeyBar
+from widgets.paint import Line, Painted, Palette, Span
+from widgets.printable import flat
 from widgets.text_view import TextView
+
+if TYPE_CHECKING:
+    from stas_tui.app import StasApp
 
 DIALOG_CSS = """
 {name} {{ align: center middle; background: $base 70%; }}
@@ -29,7 +36,7 @@ class AskReason(ModalScreen[str | None]):
     """Asks for one line. Escape, or an empty line, is None: nothing happens."""
 
     CSS = DIALOG_CSS.format(name="AskReason")
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Back", id="dialog.back")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back", id="dialog.back")]
 
     def __init__(self, title: str, hint: str, *, label: str = "Reason", value: str = "") -> None:
         super().__init__()
@@ -61,11 +68,32 @@ class AskReason(ModalScreen[str | None]):
         self.dismiss(None)
 
 
+class Answers(Painted):
+    """The keys that answer, one below the other; none of them is selected."""
+
+    ground = "dialog"
+    DEFAULT_CSS = """
+    Answers { height: auto; background: $dialog; }
+    """
+
+    def __init__(self, answers: Sequence[tuple[str, str]]) -> None:
+        super().__init__()
+        self._answers = tuple(answers)
+
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:
+        """One row for each."""
+        return len(self._answers)
+
+    def rows(self, width: int, height: int, palette: Palette) -> Sequence[Line]:
+        """Key, then label."""
+        return [[Span(f"{key:>5}  ", "focus", bold=True), Span(label)] for key, label in self._answers]
+
+
 class Ask(ModalScreen[str | None]):
     """A question with named keys. Escape is None."""
 
     CSS = DIALOG_CSS.format(name="Ask")
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Back", id="dialog.back")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back", id="dialog.back")]
 
     def __init__(self, title: str, hint: str, answers: dict[str, str]) -> None:
         """`answers` maps one-letter keys to labels; the chosen key is the result."""
@@ -79,9 +107,7 @@ class Ask(ModalScreen[str | None]):
         with Vertical():
             yield Static(safe(self._title), classes="title")
             yield Static(safe(self._hint), classes="hint")
-            for key, label in self._answers.items():
-                yield Static(safe(f"{key}  {label}"))
-            yield Static(safe("esc  Back"))
+            yield Answers([*self._answers.items(), ("esc", "Back")])
 
     def action_answer(self, key: str) -> None:
         """One of the keys."""
@@ -92,8 +118,10 @@ class Ask(ModalScreen[str | None]):
         self.dismiss(None)
 
 
-class ShowText(ModalScreen[None]):
+class ShowText(ClickedKeys, ModalScreen[None]):
     """A text of any length on the whole screen."""
+
+    app: StasApp
 
     CSS = """
     ShowText { background: $base; }
@@ -101,9 +129,12 @@ class ShowText(ModalScreen[None]):
     ShowText > TextView { height: 1fr; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "leave", "Back", id="text.back"),
-        Binding("o", "editor", "Editor", id="text.open"),
-        Binding("y", "copy", "Copy", id="text.copy"),
+        Binding("escape,q", "leave", "back", id="page.back"),
+        Binding("slash", "search", "search", id="text.search"),
+        Binding("y", "copy", "copy", id="page.copy"),
+        Binding("o", "editor", "open in editor", id="page.open"),
+        PAUSE_KEY,
+        HELP_KEY,
     ]
 
     def __init__(self, title: str, text: str) -> None:
@@ -112,7 +143,7 @@ class ShowText(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Title, text, keys."""
-        yield Static(safe(self._title))
+        yield Static(safe(flat(self._title)))
         yield TextView(self._text)
         yield KeyBar()
 
@@ -123,6 +154,10 @@ class ShowText(ModalScreen[None]):
     def action_leave(self) -> None:
         """Back to what was below."""
         self.dismiss(None)
+
+    def action_search(self) -> None:
+        """Find a word."""
+        self.query_one(TextView).action_search()
 
     def action_editor(self) -> None:
         """A read-only copy in the editor."""

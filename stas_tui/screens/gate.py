@@ -9,14 +9,18 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import ModalScreen
+from textual.widgets import Static
 
 from stas_tui.gates.contract import Refusal
-from stas_tui.screens import models
+from stas_tui.screens import gate_text
+from stas_tui.screens.common import HELP_KEY, PAUSE_KEY, Told
 from stas_tui.screens.dialogs import AskReason, ShowText
 from storage.clock import HOUR, age, countdown
 from storage.errors import StasError
 from storage.journal import AlreadyDecided, StaleDecision
 from storage.records import Action, ActionState, GateLevel, Mode
+from widgets.content import safe
+from widgets.form import PlainInput
 from widgets.gate_lock import GateLock
 from widgets.gate_model import GateModel
 from widgets.gate_view import GateBody, GateView
@@ -29,21 +33,27 @@ LOOK_S = 0.5
 """How often an open gate looks whether somebody else decided it."""
 
 
-class GateScreen(ModalScreen[str]):
+class GateScreen(Told, ModalScreen[str]):
     """One gate. Results: `approved`, `rejected`, `deferred`, `elsewhere` (decided, changed or expired by others)."""
 
     CSS = """
     GateScreen { align: center middle; background: $base 70%; }
     GateScreen > Container { width: 100%; height: 100%; background: $dialog; }
     GateScreen.-roomy > Container { width: 96; height: 90%; border: round $human; }
-    GateScreen.-docked { align: right middle; }
+    GateScreen.-docked { align: right top; background: transparent; }
+    GateScreen.-docked > Container { width: 45%; min-width: 72; height: 100%; }
+    GateScreen #told { display: none; width: 100%; height: auto; padding: 0 1; background: $bar; color: $ink; }
+    GateScreen #told.-said { display: block; }
+    GateScreen #told.-wrong { color: $crit; text-style: bold; }
+    App.-ascii GateScreen.-roomy > Container { border: ascii $human; }
     """
+    SCOPED_CSS: ClassVar[bool] = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-roomy"), (160, "-docked")]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p", "pause", "pause", id="gate.pause", show=False),
+        PAUSE_KEY,
         Binding("y", "copy", "copy", id="gate.copy", show=False),
         Binding("o", "open", "open in editor", id="gate.open", show=False),
-        Binding("question_mark", "app.help", "help", id="gate.help", show=False),
+        HELP_KEY,
     ]
     HELP = "A gate. Nothing happens until you approve these very bytes with a capital A; escape decides nothing."
 
@@ -52,13 +62,16 @@ class GateScreen(ModalScreen[str]):
     def __init__(self, action: Action) -> None:
         super().__init__()
         self.action = action
+        self._left = False
 
     def compose(self) -> ComposeResult:
         """The gate on its own ground."""
         application = self.app.application
         view = self.app.main.view
         self.mode = view.mode if view is not None else application.mode
-        model = models.gate(self.action, environment=self.app.environment, mode=self.mode, now=application.clock.now())
+        model = gate_text.gate(
+            self.action, environment=self.app.environment, mode=self.mode, now=application.clock.now()
+        )
         self.gate_lock = GateLock(
             application.clock.monotonic,
             int(application.settings.gates.hold_s * 1000),
@@ -66,7 +79,19 @@ class GateScreen(ModalScreen[str]):
             approvable=self.mode is not Mode.OBSERVE and bool(application.person),
         )
         self.opened = application.clock.monotonic()
-        yield Container(GateView(model, self.gate_lock))
+        yield Container(GateView(model, self.gate_lock), Static(id="told"))
+
+    def tell(self, sentence: str, *, error: bool = False) -> None:
+        """A sentence below the verbs; nothing is ever laid over the payload."""
+        told = self.query_one("#told", Static)
+        told.update(safe(sentence))
+        told.set_class(bool(sentence), "-said")
+        told.set_class(error, "-wrong")
+
+    def on_screen_resume(self) -> None:
+        """Something above the gate closed: hold once more."""
+        for gate in self.query(GateView):
+            gate.regained_focus()
 
     def on_mount(self) -> None:
         """Count down, and look whether it is still the same request."""
@@ -89,7 +114,7 @@ class GateScreen(ModalScreen[str]):
         """Close or redraw the gate when somebody else decided or changed it."""
         journal = self.app.application.context.journal
         try:
-            fresh = await self.app.hand.look(journal.get, self.action.id)
+            fresh = await self.app.hand.answer(journal.get, self.action.id)
         except StasError as error:
             self.gate_lock.source_connected(False)
             self.gate.refresh_lock()
@@ -98,9 +123,10 @@ class GateScreen(ModalScreen[str]):
         self.gate_lock.source_connected(True)
         self.gate_lock.evidence_fresh(True)
         if fresh.state is not ActionState.PENDING:
-            who = fresh.decided_by or "the clock"
-            self.app.say(f"This gate was {fresh.state.value} by {who}.")
-            self._leave("elsewhere")
+            self._leave("elsewhere", _what_became(fresh))
+            return
+        if fresh.ask_until <= self.app.application.clock.now():
+            self._leave("elsewhere", _EXPIRED)
             return
         if fresh.digest != self.action.digest:
             self.app.say("The request changed; read it again.")
@@ -109,7 +135,7 @@ class GateScreen(ModalScreen[str]):
         self.gate.refresh_lock()
 
     def _model(self) -> GateModel:
-        return models.gate(
+        return gate_text.gate(
             self.action, environment=self.app.environment, mode=self.mode, now=self.app.application.clock.now()
         )
 
@@ -137,7 +163,6 @@ class GateScreen(ModalScreen[str]):
         reason = await self.app.push_screen_wait(
             AskReason("Reject", "The agent is told this reason; it stands in the log and the summary.")
         )
-        self.gate.regained_focus()
         if reason:
             await self._decide("reject", reason)
 
@@ -146,7 +171,7 @@ class GateScreen(ModalScreen[str]):
         """Close it undecided: nothing runs, nothing is lost."""
         journal = self.app.application.context.journal
         try:
-            await self.app.hand.look(journal.defer, self.action.id, by=self.app.application.person or "nobody")
+            await self.app.hand.answer(journal.defer, self.action.id, by=self.app.application.person or "nobody")
         except StasError as error:
             self.app.say(str(error))
         self._leave("deferred")
@@ -154,15 +179,14 @@ class GateScreen(ModalScreen[str]):
     @work(exclusive=True, group="gate-answer")
     async def edit(self) -> None:
         """Change the request's own words; that is a new request with a new digest."""
-        from stas_tui.screens.text_edit import EditArgs
+        from stas_tui.screens.edit_args import editor_for
 
         person = self.app.application.person
         if not person:
             self.app.say("Nobody is named who could decide; add [[person]] to stas.toml.", error=True)
             return
         assert self.action.revision is not None
-        args = await self.app.push_screen_wait(EditArgs(self.action))
-        self.gate.regained_focus()
+        args = await self.app.push_screen_wait(editor_for(self.action))
         if args is None or args == self.action.revision.args:
             return
         toolbox = self.app.application.context.toolbox
@@ -180,7 +204,7 @@ class GateScreen(ModalScreen[str]):
         application = self.app.application
         model = self.gate.model
         try:
-            await self.app.hand.look(
+            await self.app.hand.answer(
                 application.context.toolbox.decide,
                 self.action.id,
                 rev=self.action.rev,
@@ -200,11 +224,11 @@ class GateScreen(ModalScreen[str]):
             return
         self._leave("approved" if verdict == "approve" else "rejected")
 
-    def _leave(self, result: str) -> None:
-        if self.is_current:
-            self.dismiss(result)
+    def _leave(self, result: str, sentence: str = "") -> None:
+        if self._left:
             return
-        self.app.close_covered(self, result)
+        self._left = True
+        self.app.close_covered(self, result, sentence)
 
     # looking --------------------------------------------------------------------------------------
 
@@ -217,25 +241,36 @@ class GateScreen(ModalScreen[str]):
         """The evidence, then hold the gate once more."""
         text = await self.app.hand.look(self.app.evidence_text, key)
         await self.app.push_screen_wait(ShowText(f"Evidence {key}", text))
-        self.gate.regained_focus()
+
+    def on_plain_input_paste_refused(self, message: PlainInput.PasteRefused) -> None:
+        """A name is typed, so that it was read."""
+        self.tell("A paste does not count: type the name.")
 
     def on_built_scroll_read_to_end(self, message: BuiltScroll.ReadToEnd) -> None:
         """Reading is the gate's own business."""
         message.stop()
 
-    def action_pause(self) -> None:
-        """Pause everything, also while a gate is open."""
-        self.app.main.flow.pause_or_resume()
-
     def action_copy(self) -> None:
         """The payload to the clipboard."""
         from stas_tui.screens.outside import copy
 
-        copy(self.app, models.gate_text_of(self.action))
+        copy(self.app, gate_text.gate_text_of(self.action))
 
     def action_open(self) -> None:
         """A read-only copy in the editor."""
         from stas_tui.screens.outside import open_read_only
 
-        open_read_only(self.app, "gate", models.gate_text_of(self.action))
+        open_read_only(self.app, "gate", gate_text.gate_text_of(self.action))
         self.gate.regained_focus()
+
+
+_EXPIRED = "The gate expired unanswered: that is neither a yes nor a no."
+
+
+def _what_became(action: Action) -> str:
+    """What happened to the gate while it was open here, and who did it."""
+    if action.state is ActionState.EXPIRED:
+        return _EXPIRED
+    by = f" by {action.decided_by}" if action.decided_by else ""
+    word = action.state.value if action.state in (ActionState.REJECTED, ActionState.WITHDRAWN) else "approved"
+    return f"This gate was {word}{by} elsewhere."

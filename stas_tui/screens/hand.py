@@ -1,4 +1,4 @@
-"""The threads beside the interface: one hand that acts in order, one eye that looks, and who waits."""
+"""The threads beside the interface: one acts in order, one looks, one answers, some wait."""
 
 from __future__ import annotations
 
@@ -19,13 +19,18 @@ FALLBACK_S = 1.0
 
 
 class Hand:
-    """Runs everything that may block on two threads of its own; the interface only awaits."""
+    """Runs everything that may block on threads of its own; the interface only awaits.
+
+    A step that takes a minute keeps the acting thread; a source that answers slowly keeps the looking thread. A
+    person's own word (pause, decide, defer) waits for neither: it has a thread that only writes the record.
+    """
 
     def __init__(self, application: Application) -> None:
         self.application = application
         self._act = ThreadPoolExecutor(max_workers=1, thread_name_prefix="stas-act")
         self._look = ThreadPoolExecutor(max_workers=1, thread_name_prefix="stas-look")
-        self._wait = ThreadPoolExecutor(max_workers=2, thread_name_prefix="stas-wait")
+        self._answer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="stas-answer")
+        self._wait = ThreadPoolExecutor(max_workers=4, thread_name_prefix="stas-wait")
         self._seen: tuple[int, ...] = ()
         self.busy = 0
         """How many acts are under way or waiting for their turn."""
@@ -41,6 +46,10 @@ class Hand:
     async def look(self, do: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Read something, beside whatever is being done."""
         return await asyncio.get_running_loop().run_in_executor(self._look, lambda: do(*args, **kwargs))
+
+    async def answer(self, do: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Read or write a line of the record for a person who waits; never a source outside."""
+        return await asyncio.get_running_loop().run_in_executor(self._answer, lambda: do(*args, **kwargs))
 
     async def wait_for(self, do: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Wait for something outside, on a thread that nobody else needs."""
@@ -60,8 +69,16 @@ class Hand:
         before, self._seen = self._seen, seen
         return seen != before
 
+    def stop(self) -> None:
+        """Take nothing new; what is under way goes on."""
+        for pool in self._pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+
     def close(self) -> None:
-        """Let what is under way finish, take nothing new."""
-        self._act.shutdown(wait=True, cancel_futures=True)
-        self._look.shutdown(wait=True, cancel_futures=True)
-        self._wait.shutdown(wait=True, cancel_futures=True)
+        """Take nothing new, and wait until what is under way has finished."""
+        for pool in self._pools:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    @property
+    def _pools(self) -> tuple[ThreadPoolExecutor, ...]:
+        return self._act, self._look, self._answer, self._wait

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from stas_tui.screens.models import inbox_row
+from stas_tui.screens.panels import inbox_row
 from storage.records import Message
 from widgets.rows import Cell, ListRow
 

@@ -1,42 +1,53 @@
-"""What leaves the screen: the editor, the shell, the clipboard."""
+"""What leaves the screen: the editor, the shell, the clipboard, the window's title."""
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App, SuspendNotSupported
 
 from stas_tui.editor import EditorError, edit_text, view_text
-from widgets.clipboard import copy_plans
-from widgets.printable import flat
+from widgets.clipboard import CopyPlan, copy_plans
+from widgets.printable import flat, safe_text
+
+if TYPE_CHECKING:
+    from stas_tui.app import StasApp
+
+COPY_S = 2.0
+"""A clipboard program that takes longer is given up."""
+
+TITLE_CELLS = 60
+_NOT_IN_A_FILE_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-def open_read_only(app: App[Any], name: str, text: str) -> None:
+def open_read_only(app: StasApp, name: str, text: str) -> None:
     """Show a copy in the editor, or say why not."""
     try:
         with app.suspend():
-            view_text(name, text)
+            view_text(_file_name(name), safe_text(text))
     except (SuspendNotSupported, EditorError) as error:
-        app.notify(_sentence(error), severity="warning", markup=False)
+        app.say(_sentence(error), error=True)
 
 
-def open_for_editing(app: App[Any], name: str, text: str) -> str | None:
+def open_for_editing(app: StasApp, name: str, text: str) -> str | None:
     """The edited text, or None if nothing changed or there is no editor (then it is said)."""
     try:
         with app.suspend():
-            return edit_text(name, text)
+            return edit_text(_file_name(name), safe_text(text))
     except (SuspendNotSupported, EditorError) as error:
-        app.notify(_sentence(error), severity="warning", markup=False)
+        app.say(_sentence(error), error=True)
         return None
 
 
-def open_shell(app: App[Any], folder: Path) -> None:
+def open_shell(app: StasApp, folder: Path) -> None:
     """The user's shell in a workspace, until they leave it."""
     shell = os.environ.get("SHELL") or "/bin/sh"
     try:
@@ -45,29 +56,67 @@ def open_shell(app: App[Any], folder: Path) -> None:
             sys.stdout.flush()
             subprocess.run([shell], cwd=folder, check=False)
     except (SuspendNotSupported, OSError) as error:
-        app.notify(_sentence(error), severity="warning", markup=False)
+        app.say(_sentence(error), error=True)
 
 
-def copy(app: App[Any], text: str) -> None:
-    """Copy by the best way that works, and say which."""
+def copy(app: StasApp, text: str) -> None:
+    """Copy by the best way that works, beside the interface, and say which it was."""
+    app.run_worker(_copy(app, text), group="copy", exclusive=True)
+
+
+async def _copy(app: StasApp, text: str) -> None:
     for plan in copy_plans(text, os.environ, shutil.which):
         if plan.command:
-            done = subprocess.run(plan.command, input=plan.text.encode(), capture_output=True, timeout=2, check=False)
-            if done.returncode != 0:
+            if not await asyncio.to_thread(_native, plan):
                 continue
         elif plan.sequence:
-            driver = getattr(app, "_driver", None)
-            if driver is None:
+            if not _to_terminal(app, plan.sequence):
                 continue
-            driver.write(plan.sequence)
         else:
-            handle, name = tempfile.mkstemp(prefix="stas-copy-", suffix=".txt")
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(plan.text)
-            app.notify(f"{plan.sentence} {name}", markup=False)
+            app.say(f"{plan.sentence} {_saved(plan.text)}")
             return
-        app.notify(plan.sentence, markup=False)
+        app.say(plan.sentence)
         return
+
+
+def _native(plan: CopyPlan) -> bool:
+    try:
+        done = subprocess.run(
+            plan.command,
+            input=plan.text.encode(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=COPY_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def _saved(text: str) -> str:
+    handle, name = tempfile.mkstemp(prefix="stas-copy-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    return name
+
+
+def set_window_title(app: App[Any], title: str) -> None:
+    """Write the window's title."""
+    _to_terminal(app, f"\x1b]2;{flat(title, TITLE_CELLS)}\x07")
+
+
+def _to_terminal(app: App[Any], sequence: str) -> bool:
+    """Write one of our own sequences past the screen; False where there is no terminal."""
+    driver = getattr(app, "_driver", None)
+    if driver is None or app.is_headless or app.is_web:
+        return False
+    driver.write(sequence)
+    return True
+
+
+def _file_name(name: str) -> str:
+    return _NOT_IN_A_FILE_NAME.sub("-", name)[:60].strip("-.") or "stas"
 
 
 def _sentence(error: BaseException) -> str:

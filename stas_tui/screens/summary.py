@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Static
 
+from stas_tui.screens.common import HELP_KEY, PAUSE_KEY, ClickedKeys
 from widgets.content import safe
 from widgets.keybar import KeyBar
 from widgets.text_view import TextView
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from stas_tui.app import StasApp
 
 
-class SummaryScreen(Screen[str | None]):
+class SummaryScreen(ClickedKeys, Screen[str | None]):
     """Result `confirmed`, or None."""
 
     CSS = """
@@ -30,10 +31,13 @@ class SummaryScreen(Screen[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("C", "confirm", "confirm and end the pulse", id="summary.confirm"),
         Binding("f", "form", "form / text", id="summary.form"),
-        Binding("x", "export", "export", id="summary.export"),
+        Binding("e", "export", "export", id="summary.export"),
         Binding("y", "copy", "copy", id="summary.copy"),
-        Binding("o", "editor", "editor", id="summary.open"),
+        Binding("o", "editor", "open in editor", id="summary.open"),
+        Binding("slash", "search", "search", id="text.search"),
         Binding("escape", "leave", "back", id="summary.leave"),
+        PAUSE_KEY,
+        HELP_KEY,
     ]
     HELP = "The Pulse Summary, computed from the log. Confirming ends the pulse and withdraws gates that are open."
 
@@ -50,7 +54,7 @@ class SummaryScreen(Screen[str | None]):
         """Title, text, keys."""
         yield Static(safe("Pulse Summary"), classes="title")
         yield TextView(self.text)
-        yield KeyBar()
+        yield KeyBar(ranks={"summary.copy": 2, "summary.open": 3, "text.search": 1})
 
     def on_mount(self) -> None:
         """The text has the keyboard."""
@@ -64,6 +68,10 @@ class SummaryScreen(Screen[str | None]):
         """Why confirming is greyed."""
         return "nobody is named who could decide" if action == "confirm" and not self.can_confirm else None
 
+    def action_search(self) -> None:
+        """Find a word."""
+        self.query_one(TextView).action_search()
+
     def action_confirm(self) -> None:
         """End the pulse."""
         self.dismiss("confirmed")
@@ -72,6 +80,8 @@ class SummaryScreen(Screen[str | None]):
         """The form with evidence, or the routine's text."""
         self.as_form = not self.as_form
         self.query_one(TextView).show(self.form_text if self.as_form else self.text)
+        title = "Pulse Summary, field by field with its evidence" if self.as_form else "Pulse Summary"
+        self.query_one(".title", Static).update(safe(title))
 
     @work(exclusive=True, group="export")
     async def action_export(self) -> None:

@@ -1,4 +1,4 @@
-"""Texts that a person completes: the prompt with its live meter, the pull request, the memory, a gate's words."""
+"""Texts that a person completes: the prompt with its live meter, the pull request, the memory."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
-from textual.widgets import Static, TextArea
+from textual.timer import Timer
+from textual.widgets import Static
 
 from stas_tui.pulse.work import Work
+from stas_tui.screens.common import ClickedKeys
 from stas_tui.texts.memory_note import memory_report
 from stas_tui.texts.pr_body import lint_pr
 from stas_tui.texts.sections import SectionState
 from storage.errors import StasError
-from storage.records import Action, Json
+from storage.records import Json
 from widgets.content import safe
+from widgets.editor import SafeEditor
 from widgets.form import LabelledInput, Section, SectionMeter
 from widgets.keybar import KeyBar
 
@@ -26,31 +29,32 @@ if TYPE_CHECKING:
 LINT_S = 0.15
 """Typing pauses this long before the lint runs."""
 
-CSS = """
+TEXT_CSS = """
 {name} {{ background: $base; layout: vertical; }}
 {name} > .title {{ height: 1; background: $bar; color: $ink; text-style: bold; padding: 0 1; }}
 {name} #meter {{ width: 40; height: 1fr; border-right: solid $rule; overflow-y: auto; }}
 {name} #reasons {{ height: auto; max-height: 6; color: $warn; padding: 0 1; }}
-{name} TextArea {{ height: 1fr; border: none; background: $base; padding: 0 1; }}
+{name} SafeEditor {{ height: 1fr; border: none; background: $base; padding: 0 1; }}
 {name} LabelledInput {{ height: 1; }}
+{name} SafeEditor:focus {{ border: none; }}
 {name}.-narrow #meter {{ display: none; }}
 """
 
 
-class TextScreen(Screen[str | None]):
+class TextScreen(ClickedKeys, Screen[str | None]):
     """The prompt, the pull request or the memory, linted as one types.
 
     Results: `saved`, `given up`, `directly`; None leaves it unchanged.
     """
 
-    CSS = CSS.format(name="TextScreen")
+    CSS = TEXT_CSS.format(name="TextScreen")
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-roomy")]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+o", "save", "save", id="text.save"),
-        Binding("f4", "editor", "editor", id="text.editor"),
-        Binding("f6", "directly", "work directly", id="text.directly"),
-        Binding("f8", "give_up", "give up", id="text.give_up"),
-        Binding("escape", "leave", "back", id="text.leave"),
+        Binding("ctrl+o", "save", "save", id="edit.save"),
+        Binding("f4", "editor", "editor", id="edit.editor"),
+        Binding("f5", "directly", "work directly", id="edit.directly"),
+        Binding("f8", "give_up", "give up", id="edit.give_up"),
+        Binding("escape", "leave", "back", id="edit.back"),
     ]
     HELP = "Complete the text. The meter on the left shows what is missing; the gate stays locked until nothing is."
 
@@ -59,6 +63,7 @@ class TextScreen(Screen[str | None]):
     def __init__(self, what: str, state: Json, work: Work) -> None:
         super().__init__()
         self.what, self.work = what, work
+        self._due: Timer | None = None
         self._title, self._text = {
             "prompt": ("", state.get("prompt", "")),
             "pull request": (state.get("pr_title", ""), state.get("pr_body", "")),
@@ -73,13 +78,13 @@ class TextScreen(Screen[str | None]):
         with Horizontal():
             with Vertical(id="meter"):
                 yield SectionMeter()
-            yield TextArea(self._text, soft_wrap=True, id="text")
+            yield SafeEditor(self._text, id="text")
         yield Static("", id="reasons")
-        yield KeyBar()
+        yield KeyBar(ranks={"edit.directly": 1, "edit.editor": 2})
 
     def on_mount(self) -> None:
         """The text has the keyboard."""
-        self.query_one(TextArea).focus()
+        self.query_one(SafeEditor).focus()
         self.run_worker(self._lint(), group="lint", exclusive=True)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -88,7 +93,9 @@ class TextScreen(Screen[str | None]):
 
     def on_text_area_changed(self) -> None:
         """Lint once typing pauses."""
-        self.set_timer(LINT_S, lambda: self.run_worker(self._lint(), group="lint", exclusive=True))
+        if self._due is not None:
+            self._due.stop()
+        self._due = self.set_timer(LINT_S, lambda: self.run_worker(self._lint(), group="lint", exclusive=True))
 
     def on_input_changed(self) -> None:
         """The title counts too."""
@@ -107,7 +114,8 @@ class TextScreen(Screen[str | None]):
     def _report(self, text: str, title: str) -> tuple[tuple[SectionState, ...], list[str]]:
         if self.what == "prompt":
             report = self.work.lint(text)
-            return report.sections, [sentence for _, sentence in report.denies] + list(report.reasons)
+            reasons = [sentence for _, sentence in report.denies] + list(report.reasons)
+            return report.sections, list(dict.fromkeys(reasons))
         if self.what == "pull request":
             pr = lint_pr(title, text)
             return (pr.title, *pr.sections), list(pr.reasons)
@@ -117,7 +125,7 @@ class TextScreen(Screen[str | None]):
     @property
     def text(self) -> str:
         """The text as it stands in the editor."""
-        return self.query_one("#text", TextArea).text
+        return self.query_one("#text", SafeEditor).text
 
     @property
     def title_text(self) -> str:
@@ -149,7 +157,7 @@ class TextScreen(Screen[str | None]):
 
         edited = open_for_editing(self.app, self.what, self.text)
         if edited is not None:
-            self.query_one("#text", TextArea).text = edited
+            self.query_one("#text", SafeEditor).text = edited
 
     def action_give_up(self) -> None:
         """Give the task up."""
@@ -168,71 +176,27 @@ class TextScreen(Screen[str | None]):
             self._text, self._title = self.text, self.title_text
 
 
-def _state(section: SectionState) -> str:
-    return section.state
+class PromptAgain(TextScreen):
+    """The prompt for another try, prefilled. Result: its text; None leaves everything as it is."""
 
+    HELP = "Change the prompt: say what the last try lacked. The same bytes would fail the same way."
 
-class EditArgs(Screen[Json | None]):
-    """The words of a gated request: its longest text in an editor, its short ones above. Result: new arguments."""
+    def __init__(self, text: str, before: str, work: Work) -> None:
+        """`before` is the prompt that failed."""
+        super().__init__("prompt", {"prompt": text}, work)
+        self._before = before
 
-    CSS = CSS.format(name="EditArgs")
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+o", "save", "use this", id="args.save"),
-        Binding("f4", "editor", "editor", id="args.editor"),
-        Binding("escape", "leave", "back", id="args.leave"),
-    ]
-    HELP = "Change the request. What you save is a new request: it is planned, checked and asked again."
-
-    FIXED: ClassVar[frozenset[str]] = frozenset({"projectId", "taskId"})
-
-    app: StasApp
-
-    def __init__(self, action: Action) -> None:
-        super().__init__()
-        assert action.revision is not None
-        self.args = action.revision.args
-        texts = [n for n, v in self.args.items() if isinstance(v, str) and n not in self.FIXED]
-        self.long = max(texts, key=lambda name: len(self.args[name]), default="")
-        self.short = [name for name in texts if name != self.long and "\n" not in self.args[name]]
-        self.items = isinstance(self.args.get("items"), list)
-
-    def compose(self) -> ComposeResult:
-        """Short texts as lines, the long one as an area; a tray as one line for each proposal."""
-        yield Static(safe("Change the request; it asks again afterwards"), classes="title")
-        for name in self.short:
-            yield LabelledInput(name, self.args[name], id=f"arg-{name}")
-        if self.items:
-            yield Static(safe("One proposal a line; delete the lines you do not want."), classes="hint")
-            yield TextArea("\n".join(f"{i['priority']} {i['title']}" for i in self.args["items"]), id="text")
-        else:
-            yield TextArea(self.args.get(self.long, ""), soft_wrap=True, id="text")
-        yield KeyBar()
-
-    def on_mount(self) -> None:
-        """The text has the keyboard."""
-        self.query_one(TextArea).focus()
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only saving, the editor and going back."""
+        return action not in ("directly", "give_up")
 
     def action_save(self) -> None:
-        """Return the changed arguments."""
-        changed = dict(self.args)
-        for name in self.short:
-            changed[name] = self.query_one(f"#arg-{name}", LabelledInput).value
-        text = self.query_one("#text", TextArea).text
-        if self.items:
-            kept = {line.strip() for line in text.splitlines() if line.strip()}
-            changed["items"] = [i for i in self.args["items"] if f"{i['priority']} {i['title']}".strip() in kept]
-        elif self.long:
-            changed[self.long] = text
-        self.dismiss(changed)
+        """Use this prompt, if it differs from the one that failed."""
+        if self.text == self._before:
+            self.app.say("This is the prompt that failed; change it first.", error=True)
+        else:
+            self.dismiss(self.text)
 
-    def action_editor(self) -> None:
-        """The text in the person's own editor."""
-        from stas_tui.screens.outside import open_for_editing
 
-        edited = open_for_editing(self.app, self.long or "request", self.query_one("#text", TextArea).text)
-        if edited is not None:
-            self.query_one("#text", TextArea).text = edited
-
-    def action_leave(self) -> None:
-        """Back without a change."""
-        self.dismiss(None)
+def _state(section: SectionState) -> str:
+    return section.state

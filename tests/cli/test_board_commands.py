@@ -99,7 +99,7 @@ def test_the_log_can_be_cut_and_followed(mine: Stas, environ: dict[str, str], tm
         range(1, len(whole) + 1)
     )
     follower = subprocess.Popen(
-        [sys.executable, "-m", "stas_tui", "log", "--follow", "-n", "0"],
+        [sys.executable, "-m", "stas_tui", "log", "--follow", "-n", "1"],
         env=environ,
         cwd=tmp_path,
         stdin=subprocess.DEVNULL,
@@ -108,16 +108,20 @@ def test_the_log_can_be_cut_and_followed(mine: Stas, environ: dict[str, str], tm
     assert follower.stdout is not None
     try:
         heard = b""
-        mine("pulse")
-        while b"\n" not in heard:
+        asked = False
+        while heard.count(b"\n") < 2:
             part = os.read(follower.stdout.fileno(), 4096)
             assert part
             heard += part
+            if not asked:
+                asked = True
+                mine("pulse")
     finally:
         follower.kill()
         follower.wait()
         follower.stdout.close()
-    assert int(heard.split()[0]) > len(whole)
+    first, second = (int(line.split()[0]) for line in heard.splitlines()[:2])
+    assert (first, second) == (len(whole), len(whole) + 1)
 
 
 def test_a_summary_is_written_to_a_file(mine: Stas, tmp_path: Path) -> None:

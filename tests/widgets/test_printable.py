@@ -85,12 +85,13 @@ def test_shortened_text_fits(raw: str, width: int) -> None:
 def test_wrapping_drops_nothing_and_fits(raw: str, width: int) -> None:
     text = safe_text(raw)
     rows = wrap(text, width)
-    assert all(cell_width(row) <= width for row in rows)
+    assert all(cell_width(row.removesuffix(" ")) <= width for row in rows)
     assert "".join(rows) == text.replace("\n", "")
 
 
 def test_wrapping_keeps_words_whole_where_they_fit() -> None:
     assert wrap("one two three", 8) == ["one two ", "three"]
+    assert wrap("one two three", 7) == ["one two ", "three"]
     assert wrap("abcdefghij", 4) == ["abcd", "efgh", "ij"]
     assert wrap("", 10) == [""]
     assert fit("日本", 3) == "日"
