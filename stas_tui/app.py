@@ -16,7 +16,7 @@ from textual.command import CommandPalette
 from textual.keys import _character_to_key
 from textual.screen import Screen
 
-from stas_tui.screens.commands import PulseCommands
+from stas_tui.screens.commands import Palette, PulseCommands
 from stas_tui.screens.common import Told
 from stas_tui.screens.evidence import evidence_text
 from stas_tui.screens.hand import Hand
@@ -108,7 +108,7 @@ class StasApp(App[None], inherit_bindings=False):
         """A window that is too small says so; what is below stays as it is."""
         self.call_later(self._fit, None)
 
-    def _fit(self, screen: Screen[Any] | None) -> None:
+    def _fit(self, screen: object) -> None:
         if isinstance(screen, Told):
             self.clear_notifications()
         if too_small(self.size) and not isinstance(self.screen, TooSmall):
@@ -197,7 +197,7 @@ class StasApp(App[None], inherit_bindings=False):
     def action_palette(self) -> None:
         """Every act by its name."""
         if not CommandPalette.is_open(self):  # type: ignore[arg-type]
-            self.push_screen(CommandPalette(id="--command-palette"))
+            self.push_screen(Palette(id="--command-palette"))
 
     def _fatal_error(self) -> None:
         """Crash reports never print local variables: they may hold what must not be shown."""

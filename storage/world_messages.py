@@ -94,13 +94,13 @@ class WorldMessages(WorldBase):
         types = [kind.value for kind in MessageType]
         marks = ", ".join("?" * len(types))
         parts = [("type = ?", (kind,)) for kind in types] + [(f"type not in ({marks})", tuple(types))]
-        rows: list[sqlite3.Row] = []
+        ids: list[str] = []
         with self.store.snapshot() as conn:
             for which, values in parts:
                 for trust in ("trust = 'known'", "trust <> 'known'"):
                     sql = f"{select} {which} and {trust} and recipient in ('', ?) order by at, id"
-                    rows += conn.execute(sql, (*values, agent)).fetchall()
-        return [row[0] for row in rows]
+                    ids += [row[0] for row in conn.execute(sql, (*values, agent))]
+        return ids
 
     def messages_of(self, ids: Sequence[str], agent: str) -> list[Message]:
         """The messages with these ids, in no particular order; unknown ids are left out."""

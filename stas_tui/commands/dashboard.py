@@ -34,5 +34,10 @@ def open_dashboard(profile: Profile, settings: Settings) -> int:
 
     with common.application(profile, settings) as application:
         app = StasApp(application)
-        app.run(mouse=settings.mouse)
+        try:
+            app.run(mouse=settings.mouse)
+        finally:
+            if app.hand.busy:
+                common.say("Finishing the step that is under way; a second ctrl+c leaves it to the next start.")
+            app.hand.close()
         return app.return_code or 0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
 
 from stas_tui.gates.contract import Shown
 from stas_tui.screens import models
@@ -29,6 +29,14 @@ class Act:
     name: str
     about: str
     do: Callable[[], object]
+
+
+class Palette(CommandPalette):
+    """Textual's palette with a search sign that is one cell wide."""
+
+    def on_mount(self) -> None:
+        """The sign of every other search here."""
+        self.query_one(SearchIcon).icon = "/"
 
 
 class PulseCommands(Provider):

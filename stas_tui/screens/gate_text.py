@@ -32,7 +32,11 @@ def gate(action: Action, *, environment: str, mode: Mode, now: int) -> GateModel
             blocks.append(GateBlock(line.label, line.text))
         else:
             lines.append((line.label, line.text))
-    asked = [f"caused by {action.caused_by}"] if action.caused_by else []
+    notes = [RiskRow("Vision", text, Mark.NOTE) for text in shown.vision]
+    if action.caused_by:
+        notes.append(RiskRow("Asked by", action.caused_by, Mark.NOTE))
+    if shown.because:
+        notes.append(RiskRow("Because", shown.because, Mark.NOTE))
     return GateModel(
         title=shown.title,
         step=f"step {shown.step} of 11" if shown.step else "",
@@ -45,9 +49,9 @@ def gate(action: Action, *, environment: str, mode: Mode, now: int) -> GateModel
         risks=tuple(
             RiskRow(row.kind.capitalize(), row.text, RISK_MARKS.get(row.level, Mark.UNKNOWN)) for row in shown.risk
         )
-        + tuple(RiskRow("Vision", text, Mark.NOTE) for text in shown.vision),
+        + tuple(notes),
         evidence=tuple(EvidenceRow(e.ref, e.text, e.kind, age(now - e.at) if e.at else "") for e in shown.evidence),
-        warnings=(*shown.warnings, *asked, *([shown.because] if shown.because else [])),
+        warnings=tuple(shown.warnings),
         level=action.level,
         mode=mode,
         confirm_name=shown.confirm if action.level is GateLevel.GATE2 else "",

@@ -32,6 +32,7 @@ class Hand:
         self._answer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="stas-answer")
         self._wait = ThreadPoolExecutor(max_workers=4, thread_name_prefix="stas-wait")
         self._seen: tuple[int, ...] = ()
+        self._stopped = False
         self.busy = 0
         """How many acts are under way or waiting for their turn."""
 
@@ -39,21 +40,26 @@ class Hand:
         """Do something that may change the record, after what was asked before it."""
         self.busy += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._act, lambda: do(*args, **kwargs))
+            return await self._on(self._act, lambda: do(*args, **kwargs))
         finally:
             self.busy -= 1
 
     async def look(self, do: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Read something, beside whatever is being done."""
-        return await asyncio.get_running_loop().run_in_executor(self._look, lambda: do(*args, **kwargs))
+        return await self._on(self._look, lambda: do(*args, **kwargs))
 
     async def answer(self, do: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Read or write a line of the record for a person who waits; never a source outside."""
-        return await asyncio.get_running_loop().run_in_executor(self._answer, lambda: do(*args, **kwargs))
+        return await self._on(self._answer, lambda: do(*args, **kwargs))
 
     async def wait_for(self, do: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Wait for something outside, on a thread that nobody else needs."""
-        return await asyncio.get_running_loop().run_in_executor(self._wait, lambda: do(*args, **kwargs))
+        return await self._on(self._wait, lambda: do(*args, **kwargs))
+
+    async def _on(self, pool: ThreadPoolExecutor, do: Callable[[], T]) -> T:
+        if self._stopped:
+            raise asyncio.CancelledError
+        return await asyncio.get_running_loop().run_in_executor(pool, do)
 
     def view(self, pulse_id: str | None = None) -> View:
         """A look at the pulse; on the looking thread."""
@@ -70,12 +76,14 @@ class Hand:
         return seen != before
 
     def stop(self) -> None:
-        """Take nothing new; what is under way goes on."""
+        """Take nothing new: who asks is cancelled. What is under way goes on."""
+        self._stopped = True
         for pool in self._pools:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def close(self) -> None:
         """Take nothing new, and wait until what is under way has finished."""
+        self._stopped = True
         for pool in self._pools:
             pool.shutdown(wait=True, cancel_futures=True)
 

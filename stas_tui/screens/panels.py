@@ -15,7 +15,7 @@ from widgets.tokens import Mark
 
 INBOX_COLUMNS = (Column("type", 8, ink="ink-2"), Column("what"), Column("age", 4, right=True, ink="ink-3"))
 QUEUE_COLUMNS = (Column("task", 6, ink="ink-2"), Column("what"), Column("owner", 8, ink="ink-3", rank=1))
-INFRA_COLUMNS = (Column("source", 11), Column("state", ink="ink-2"), Column("age", 4, right=True, ink="ink-3"))
+INFRA_COLUMNS = (Column("source", 14), Column("state", ink="ink-2"), Column("age", 4, right=True, ink="ink-3"))
 
 SHORT_TYPES = {
     MessageType.HELP_REQUEST: "help",

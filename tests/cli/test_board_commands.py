@@ -115,7 +115,15 @@ def test_the_log_can_be_cut_and_followed(mine: Stas, environ: dict[str, str], tm
             heard += part
             if not asked:
                 asked = True
-                mine("pulse")
+                confirmed = subprocess.run(
+                    [sys.executable, "-m", "stas_tui", "pulse"],
+                    env=environ,
+                    cwd=tmp_path,
+                    input=b"confirm\n",
+                    capture_output=True,
+                    timeout=60,
+                )
+                assert b"Pulse 1 is complete." in confirmed.stdout
     finally:
         follower.kill()
         follower.wait()

@@ -205,15 +205,26 @@ def test_a_run_that_nobody_looked_after_is_told(profile: Profile) -> None:
     assert next(runs(profile)).state is State.UNKNOWN
     with open_record(profile.record_db) as store:
         assert next(runs(profile)) == Row("runs", "Executor runs", State.OK, "none is alive")
-        pulse = Pulses(store, Journal(store, ManualClock())).begin(
-            agent="Stas", operator="Ada", mode=Mode.SUPERVISED, policy_digest="0"
+        journal = Journal(store, ManualClock())
+        pulse = Pulses(store, journal).begin(agent="Stas", operator="Ada", mode=Mode.SUPERVISED, policy_digest="0")
+        spawn = NewAction(
+            pulse_id=pulse.id,
+            tool="spawn_executor",
+            natural_key="spawn",
+            args={},
+            plan={},
+            preconditions={},
+            shown={},
+            effect_class=EffectClass.LOOKUP,
+            level=GateLevel.GATE,
+            requested_by="agent:Stas",
         )
         run = Run(
             id="run-1",
             pulse_id=pulse.id,
             project_id="shop-front",
             task_id="T-1",
-            action_id="a-1",
+            action_id=journal.request(spawn).action.id,
             attempt=1,
             prompt_sha256="0" * 64,
             cause="",

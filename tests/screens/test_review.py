@@ -138,13 +138,15 @@ async def test_the_prompt_editor_says_what_is_missing_and_asks_before_dropping_c
 
 
 async def test_a_lock_yields_to_a_typed_reason(dashboard: Open, application: Application) -> None:
-    walk(application, step=6)
-    application.machine.skip(by=application.person, reason="no time for a scan")
+    walk(application, step=7)
+    application.world.set_vision("ledger", "Everything is different since this morning.")
     async with dashboard(application=application) as hands:
         await hands.step()
         await hands.sees("1 WAITS FOR YOU")
         await hands.press("g")
-        await reason(hands, "the scan ran an hour ago")
+        await hands.on(AskReason)
+        await hands.sees("R26", "changed after it was read")
+        await reason(hands, "the change is known")
         await hands.sees("Claim T-301 waits for you")
         pulse = application.machine.current()
         assert pulse is not None

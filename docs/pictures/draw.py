@@ -1,0 +1,48 @@
+"""Draws the pictures of the documentation from the program itself, on a frozen demo; `make pictures` calls it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1]))
+
+PICTURES = {
+    "main": ("main", (120, 36)),
+    "gate": ("gate", (120, 36)),
+    "review": ("review", (120, 36)),
+    "main-80x24": ("main", (80, 24)),
+}
+
+
+async def draw(name: str) -> str:
+    """One picture as SVG, the same on every machine."""
+    from stas_tui.app import StasApp
+    from tests.screens.scenes import SCENES, fixed_application, play
+
+    scene, size = PICTURES[name]
+    with tempfile.TemporaryDirectory(prefix="stas-pictures-") as folder, fixed_application(Path(folder)) as application:
+        SCENES[scene][0](application)
+        app = StasApp(application, environ={})
+        try:
+            async with app.run_test(size=size) as pilot:
+                await play(scene, app, pilot)
+                svg = app.export_screenshot(title="stas", simplify=True)
+        finally:
+            app.hand.close()
+    return re.sub(r"terminal-\d+", "terminal", svg)
+
+
+def main() -> None:
+    """Write every picture beside this file."""
+    for name in PICTURES:
+        (HERE / f"{name}.svg").write_text(asyncio.run(draw(name)), "utf-8")
+        sys.stdout.write(f"docs/pictures/{name}.svg\n")
+
+
+if __name__ == "__main__":
+    main()

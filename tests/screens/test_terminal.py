@@ -1,0 +1,158 @@
+"""What the real dashboard writes to a real terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from stas_tui.locations import Locations
+from tests.screens.hands import approve, open_application
+from tests.screens.stage import SECRET
+
+pytestmark = pytest.mark.pty
+PATIENCE_S = 60.0
+TITLES = re.compile(rb"\x1b\]([0-9]+);([^\x07\x1b]*)(?:\x07|\x1b\\)")
+
+
+class Terminal:
+    """The stage in a pseudo-terminal, and every byte it wrote."""
+
+    def __init__(self, scene: str, home: Path, rows: int = 36, columns: int = 120) -> None:
+        root = Path(__file__).resolve().parents[2]
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        keep = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "TEXTUAL_DRIVER", "COLUMNS", "LINES"}}
+        environ = {**keep, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "DEMO_SPEED": "0"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.screens.stage", scene, str(home)],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            cwd=root,
+            env=environ,
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.written = b""
+
+    def read(self, patience: float = 0.1) -> bytes:
+        """Everything written until nothing came for a while."""
+        start = len(self.written)
+        while select.select([self.master], [], [], patience)[0]:
+            try:
+                piece = os.read(self.master, 65_536)
+            except OSError:
+                break
+            if not piece:
+                break
+            self.written += piece
+        return self.written[start:]
+
+    def until(self, seen: Callable[[bytes], object], what: str, press: bytes = b"") -> float:
+        """Read until something was written since now; seconds it took. `press` is pressed whenever it went quiet."""
+        started, begin = time.monotonic(), len(self.written)
+        while not seen(self.written[begin:]):
+            assert time.monotonic() - started < PATIENCE_S, (what, self.written[-3_000:])
+            if not self.read() and press:
+                os.write(self.master, press)
+            if self.process.poll() is not None:
+                self.read()
+                assert seen(self.written[begin:]), (what, self.written[-3_000:])
+        return time.monotonic() - started
+
+    def press(self, keys: bytes, words: bytes = b"") -> None:
+        """Press keys; wait for words on the screen, or until the screen is quiet."""
+        os.write(self.master, keys)
+        if words:
+            self.until(lambda new: words in new, f"{words!r} after {keys!r}")
+        self.read(0.3)
+
+    def close(self) -> None:
+        """End the program."""
+        self.process.kill()
+        self.process.wait()
+        os.close(self.master)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
+    opened: list[Terminal] = []
+
+    def start(scene: str, **size: int) -> Terminal:
+        opened.append(Terminal(scene, tmp_path / "home", **size))
+        return opened[-1]
+
+    yield start
+    for terminal in opened:
+        terminal.close()
+
+
+def test_no_hostile_text_of_the_world_acts_on_the_terminal(stage: Callable[..., Terminal]) -> None:
+    terminal = stage("hostile")
+    terminal.until(lambda new: b"WAITS FOR YOU" in new, "the main screen")
+    terminal.read(0.5)
+    for keys in (b"j", b"e", b"2", b"j", b"\r", b"\x1b", b"3", b"j", b"4", b"0", b"\x10", b"take", b"\x1b", b"1"):
+        terminal.press(keys)
+    terminal.press(b"\r")
+    terminal.press(b"\x1b")
+    for keys in (b"L", b"\x1b", b"x", b"\x1b", b"s", b"\x1b", b"?", b"\x1b", b"g", b"\x1b"):
+        terminal.press(keys)
+    terminal.press(b"w")
+    terminal.press(b"\x1b")
+    written = terminal.written
+    assert written.count(b"aGFja2Vk") >= 10, "the text itself is shown"
+    assert b"[@click=app.quit]quit[/]" in written, "brackets are text"
+    assert b"\x1b]52;c;aGFja2Vk" not in written
+    assert b"\x1b]0;HACKED" not in written
+    assert b"\xc2\x9b" not in written
+    assert b"\x00" not in written
+    for mark in "\u202e\u2066\u200b":
+        assert mark.encode() not in written
+    assert terminal.process.poll() is None, "it is still alive"
+    assert {title for number, title in TITLES.findall(written) if number in (b"0", b"2")} <= {
+        b"stas DEMO",
+        b"stas DEMO (1 waits)",
+        b"stas DEMO (2 wait)",
+    }
+
+
+def test_a_decision_in_another_process_closes_the_gate_within_a_second(
+    stage: Callable[..., Terminal], tmp_path: Path
+) -> None:
+    terminal = stage("gate", rows=24, columns=80)
+    terminal.until(lambda new: b"WAITS FOR YOU" in new, "the main screen")
+    terminal.until(lambda new: b"EXACTLY THIS WILL RUN" in new, "the gate", press=b"g")
+    terminal.read(0.5)
+    with open_application(Locations.find(tmp_path / "home").profile("demo")) as other:
+        [action] = other.context.journal.pending()
+        approve(other, action)
+        took = terminal.until(lambda new: f"approved by {other.person}".encode() in new, "the decider's name")
+    assert took < 1.5
+
+
+def test_what_waits_rings_once_and_renames_the_window_with_fixed_words(stage: Callable[..., Terminal]) -> None:
+    terminal = stage("gate")
+    terminal.until(lambda new: b"\x1b]2;stas DEMO (1 waits)\x07" in new, "the title")
+    terminal.read(0.5)
+    assert TITLES.sub(b"", terminal.written).count(b"\x07") == 1
+
+
+def test_a_crash_report_shows_no_local_variables(stage: Callable[..., Terminal]) -> None:
+    terminal = stage("crash")
+    terminal.until(lambda new: b"Inbox" in new, "the main screen")
+    terminal.until(lambda new: b"RuntimeError" in new, "the crash report", press=b"L")
+    terminal.until(lambda new: terminal.process.poll() is not None, "the end")
+    assert b"a bug beside a token of" in terminal.written
+    assert SECRET.encode() not in terminal.written
