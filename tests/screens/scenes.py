@@ -16,6 +16,7 @@ from stas_tui.screens.gate import GateScreen
 from stas_tui.screens.review import ReviewScreen
 from stas_tui.screens.summary import SummaryScreen
 from stas_tui.screens.text_edit import TextScreen
+from stas_tui.toolbox import Toolbox
 from stas_tui.wiring import Application
 from storage.clock import ManualClock
 from storage.records import Json
@@ -84,11 +85,14 @@ def at_health(application: Application) -> None:
 
 
 def at_gate(application: Application) -> None:
-    """A message to the human waits for a decision."""
+    """A message to the human waits for a decision. Its digest covers where the repositories are: a fixed place."""
     at_health(application)
     pulse = application.machine.current()
     assert pulse is not None
-    application.context.toolbox.call(
+    door = application.context.door
+    repos = {name: replace(repo, url=f"ssh://git@forge.example/{name}.git") for name, repo in door.rules.repos.items()}
+    toolbox = Toolbox(replace(door, rules=replace(door.rules, repos=repos)))
+    toolbox.call(
         "slack_dm",
         {"message": SLACK, "category": "incident"},
         pulse_id=pulse.id,
@@ -120,7 +124,7 @@ async def show_gate(app: StasApp, hands: Hands) -> None:
     await hands.read()
     await hands.press("home")
     hands.clock.advance(2_000)
-    await hands.until(lambda: hands.gate.gate_lock.locked_because() is None, "unlocked")
+    await hands.sees("read to the end")
 
 
 async def show_prompt(app: StasApp, hands: Hands) -> None:
