@@ -109,6 +109,13 @@ ACTIONS: tuple[KeyAction, ...] = (
     KeyAction(
         "queue.take", ("t",), "take first", "Take this task before the first of the queue, with a reason.", "queue"
     ),
+    KeyAction(
+        "queue.answered",
+        ("i",),
+        "answered",
+        "Record what the architect answered to a Rule 4 stop of this task.",
+        "queue",
+    ),
     KeyAction("list.details", ("enter",), "details", "Open the row; opening never approves anything.", "list"),
     KeyAction("list.filter", ("/",), "filter", "Show only the rows that hold a text.", "list"),
     KeyAction("list.clear_filter", ("escape",), "clear filter", "Show all rows again.", "list"),

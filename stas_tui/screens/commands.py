@@ -128,6 +128,9 @@ def _on_items(main: MainScreen) -> Iterator[Act]:
         if row.state == "next":
             title = flat(f"{row.task.id} {row.task.title}", TITLE_CELLS)
             yield Act(f"Take first: {title}", row.why, _take(main, row.task.id))
+            if view.pulse is not None:
+                about = "Record what the architect answered to a Rule 4 stop."
+                yield Act(f"Answered: {title}", about, _answered(main, row.task.id))
 
 
 def _possible(main: MainScreen) -> Callable[[str, str, str, Callable[[], object]], Iterator[Act]]:
@@ -169,6 +172,10 @@ def _theme(main: MainScreen, name: str) -> Callable[[], object]:
 
 def _take(main: MainScreen, task_id: str) -> Callable[[], object]:
     return lambda: main.flow.prefer(task_id)
+
+
+def _answered(main: MainScreen, task_id: str) -> Callable[[], object]:
+    return lambda: main.flow.architect_answered(task_id)
 
 
 def _on_message(main: MainScreen, act: str, key: str) -> Callable[[], object]:

@@ -155,6 +155,23 @@ class Flow(Waiting):
             await self.app.hand.act(self.machine.prefer, task_id, by=self.person, reason=reason)
             self.app.say(f"{task_id} comes first.")
 
+    def architect_answered(self, task_id: str) -> None:
+        """Record what the architect answered, so that a parked task may be tried again (R88)."""
+        self._beside("answered", lambda: self._architect_answered(task_id))
+
+    async def _architect_answered(self, task_id: str) -> None:
+        architect = self.app.application.context.rules.architect
+        text = await self.app.push_screen_wait(
+            AskReason(
+                f"What did {architect} answer about {task_id}?",
+                "The answer stands in the log; the task's next prompt may rest on it.",
+                label="Answer",
+            )
+        )
+        if text:
+            await self.app.hand.act(self.machine.architect_answered, task_id, by=self.person or "nobody", text=text)
+            self.app.say(f"The answer about {task_id} is recorded; it may be tried again.")
+
     def skip(self) -> None:
         """Skip the due step, with a reason."""
         self._beside("skip", self._skip)

@@ -57,6 +57,14 @@ class MainKeys(ClickedKeys, Screen[None]):
         Binding("B", "message('return')", "return handoff", id="inbox.return", show=False),
         Binding("M", "message('file')", "file", id="inbox.file", show=False, tooltip="Keep the message as a memory."),
         Binding("t", "take", "take first", id="queue.take", show=False, tooltip="Take this task before the others."),
+        Binding(
+            "i",
+            "answered",
+            "answered",
+            id="queue.answered",
+            show=False,
+            tooltip="Record what the architect answered to a Rule 4 stop of this task.",
+        ),
         Binding("s", "summary", "summary", id="main.summary", show=False),
         Binding("x", "output", "output", id="main.output", show=False, tooltip="What the executor prints, live."),
         Binding("L", "log", "log", id="main.log", show=False, tooltip="Everything that happened in this pulse."),
@@ -95,7 +103,7 @@ class MainKeys(ClickedKeys, Screen[None]):
         view = self.view
         if view is None:
             return "still reading" if action in ("gate", "step", "run", "skip", "undo", "mode") else None
-        if self.recorded and action in ("step", "run", "skip", "undo", "mode", "take", "gate"):
+        if self.recorded and action in ("step", "run", "skip", "undo", "mode", "take", "answered", "gate"):
             return "a recorded pulse is only looked at; ] goes back"
         if action == "gate" and not models.waits(view) and models.needs_of(view) != "paused":
             return "nothing waits for you"
@@ -107,7 +115,9 @@ class MainKeys(ClickedKeys, Screen[None]):
             return "no step is due"
         if action == "output" and view.run is None:
             return "no executor has run in this pulse"
-        if action == "take" and (self.active != "queue" or not self.selected()):
+        if action == "answered" and view.pulse is None:
+            return "no pulse is open"
+        if action in ("take", "answered") and (self.active != "queue" or not self.selected()):
             return "select a task first"
         if action.startswith("message("):
             return self._message_reason(action.removeprefix("message('").removesuffix("')"))
@@ -169,6 +179,11 @@ class MainKeys(ClickedKeys, Screen[None]):
         """Take this task before the first of the queue."""
         if key := self.selected():
             self.flow.prefer(key)
+
+    def action_answered(self) -> None:
+        """Record the architect's answer about this task."""
+        if key := self.selected():
+            self.flow.architect_answered(key)
 
     def action_recorded(self, step: int) -> None:
         """Look at an earlier or later pulse."""

@@ -84,6 +84,23 @@ async def test_messages_are_acknowledged_answered_and_filed_by_keys(dashboard: O
         await hands.sees("kept as a memory")
 
 
+async def test_the_architects_answer_is_recorded_in_the_architects_name(
+    dashboard: Open, application: Application
+) -> None:
+    """R88: the next try rests on an answer that a person wrote down."""
+    walk(application, step=6)
+    async with dashboard((80, 24), application=application) as hands:
+        await hands.press("2", "i")
+        await hands.on(AskReason)
+        await hands.sees("What did Finn answer about T-301?")
+        await hands.type("one table is fine")
+        await hands.press("enter")
+        await hands.sees("The answer about T-301 is recorded")
+        await hands.quiet()
+    [event] = application.context.journal.events(kinds=["architect.answered"])
+    assert (event.body["task"], event.body["text"]) == ("T-301", "one table is fine")
+
+
 async def test_a_task_is_taken_first_and_a_step_is_skipped_with_reasons(
     dashboard: Open, application: Application
 ) -> None:
