@@ -85,13 +85,14 @@ def at_health(application: Application) -> None:
 
 
 def at_gate(application: Application) -> None:
-    """A message to the human waits for a decision. Its digest covers where the repositories are: a fixed place."""
+    """A message to the human waits for a decision. Its digest covers repositories and program: fixed places."""
     at_health(application)
     pulse = application.machine.current()
     assert pulse is not None
     door = application.context.door
     repos = {name: replace(repo, url=f"ssh://git@forge.example/{name}.git") for name, repo in door.rules.repos.items()}
-    toolbox = Toolbox(replace(door, rules=replace(door.rules, repos=repos)))
+    preset = replace(door.rules.preset, argv=("demo-executor",))
+    toolbox = Toolbox(replace(door, rules=replace(door.rules, repos=repos, preset=preset)))
     toolbox.call(
         "slack_dm",
         {"message": SLACK, "category": "incident"},
