@@ -23,9 +23,11 @@ from pydantic import (
     model_validator,
 )
 
+from stas_tui.config_base import Text
 from stas_tui.config_errors import ConfigError, ConfigMissing, line_of, lines_of, shown
 from stas_tui.config_explain import Explainer
-from stas_tui.config_model import Demo, Executor, Gates, Person, Project, Slack, Text, minutes_of_quiet_hours
+from stas_tui.config_model import Demo, Executor, Gates, Person, Project, Slack, minutes_of_quiet_hours
+from stas_tui.config_sources import Alertmanager, Github, Notices, Prometheus, Watch
 from stas_tui.keys import resolve
 from stas_tui.locations import HOME_VARIABLE, PROFILE_VARIABLE, Locations, Profile
 from storage.clock import MINUTE
@@ -81,6 +83,16 @@ class Settings(BaseModel):
     """How long questions wait."""
     slack: Slack = Slack()
     """Messages to people."""
+    notices: Notices = Notices()
+    """How the terminal calls a person."""
+    watch: Watch = Watch()
+    """How sources are asked."""
+    alertmanager: tuple[Alertmanager, ...] = ()
+    """Alertmanagers; none means that alerts are unknown, not that there are none."""
+    prometheus: tuple[Prometheus, ...] = ()
+    """Prometheus servers; none means that numbers are unknown."""
+    github: Github = Github()
+    """The forge on the network."""
     demo: Demo = Demo()
     """Marks a simulated world."""
 
@@ -113,6 +125,7 @@ class Settings(BaseModel):
             ("project with the id", [p.id for p in self.project]),
             ("person with the os_user", [p.os_user for p in self.person]),
             ("person with the name", [p.name for p in self.person]),
+            ("source with the name", [a.name for a in self.alertmanager] + [p.name for p in self.prometheus]),
         ):
             for name in names:
                 if names.count(name) > 1:

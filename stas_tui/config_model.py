@@ -5,53 +5,13 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    StringConstraints,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-"""One line that must say something."""
-
-Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-"""A name that can be part of a path and of a branch."""
+from stas_tui.config_base import Branch, Filled, Id, Table, Text
+from stas_tui.config_sources import Ci, Credential, HealthEndpoint, Web
 
 _CLOCK = r"([01]\d|2[0-3]):([0-5]\d)"
 _QUIET = re.compile(rf"{_CLOCK}-{_CLOCK}")
-_PLACEHOLDER = re.compile(r"\{\{?.*\}?\}")
-
-
-def _filled(text: str) -> str:
-    if _PLACEHOLDER.search(text):
-        raise ValueError("still holds a placeholder in braces")
-    return text
-
-
-def _branch(name: str) -> str:
-    """Refuses what `git check-ref-format --branch` refuses."""
-    bad = re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)", name)
-    if bad or not name or name[0] in "-./" or name[-1] in "./" or name in {"@", "HEAD"}:
-        raise ValueError("is no name git accepts for a branch")
-    return name
-
-
-Filled = Annotated[Text, AfterValidator(_filled)]
-"""One line without `{placeholder}`."""
-
-Branch = Annotated[str, AfterValidator(_branch)]
-"""A branch name, without `refs/heads/`."""
-
-
-class Table(BaseModel):
-    """What all tables share: nothing unknown, nothing changed after loading, no value in an error text."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
 
 
 class Person(Table):
@@ -65,23 +25,6 @@ class Person(Table):
     """What the person answers for, in your own words."""
     slack: str = ""
     """Slack member id, e.g. for reports to the person; empty means no Slack."""
-
-
-class HealthEndpoint(Table):
-    """`[[project.health]]`: an address that says whether a service is alive (R31, R108)."""
-
-    name: Text
-    """Name on the screen."""
-    url: str = Field(pattern=r"^https?://[^\s/@]+(/[^\s]*)?$")
-    """Address that is asked with GET; no user name or password in it."""
-    service: str = ""
-    """Service that the endpoint speaks for, one of `services`."""
-    tenant: str = ""
-    """Tenant that the endpoint speaks for; empty means all."""
-    expect_status: int = Field(200, ge=100, le=599)
-    """Status code that means healthy."""
-    timeout_s: float = Field(5.0, gt=0, le=60)
-    """Seconds to wait for an answer."""
 
 
 class Project(Table):
@@ -107,6 +50,8 @@ class Project(Table):
     """Names of the deployed services."""
     health: tuple[HealthEndpoint, ...] = ()
     """Health endpoints; none means health is unknown, not good."""
+    ci: Ci = Ci()
+    """Where checks, builds and deployments are seen."""
 
     @field_validator("remote")
     @classmethod
@@ -192,6 +137,14 @@ class Slack(Table):
 
     token: SecretStr | None = None
     """Bot token; better given as `STAS_SLACK__TOKEN` than written here."""
+    credential: Credential = Credential()
+    """Where the bot token comes from, if it is not given above."""
+    member: str = Field("", pattern=r"^([UW][A-Z0-9]{2,20})?$")
+    """Member id of the person who is told; empty means the id that `[agents]` has for Sky."""
+    api: Web = "https://slack.com/api/"
+    """Address of the API."""
+    timeout_s: float = Field(10.0, gt=0, le=30)
+    """Seconds to wait for an answer; after that it is uncertain whether a message arrived."""
 
 
 class Demo(Table):

@@ -73,6 +73,11 @@ class Profile:
         return self.root / "platform.db"
 
     @property
+    def watch_db(self) -> Path:
+        """What the sources outside said last; it can be deleted at any time."""
+        return self.root / "watch.db"
+
+    @property
     def clones(self) -> Path:
         """The tasks' workspaces."""
         return self.root / "clones"

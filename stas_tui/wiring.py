@@ -29,9 +29,11 @@ from storage.pulses import Pulses
 from storage.records import Mode
 from storage.runs import Runs
 from storage.schema_record import open_record
+from storage.schema_watch import open_watch
 from storage.schema_world import open_world
 from storage.sqlite import Store
 from storage.wake import Bell
+from storage.watch import Watch
 from storage.world import World
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class Application:
     bell: Bell
     clock: Clock
     world: World
+    watch: Watch
     person: str
     """The decider's name; empty if nobody is named, then nothing can be decided."""
     stores: tuple[Store, ...] = field(repr=False)
@@ -110,6 +113,12 @@ def build(
     except BaseException:
         record.close()
         raise
+    try:
+        watch_store = open_watch(profile.watch_db)
+    except BaseException:
+        record.close()
+        world_store.close()
+        raise
     world = World(world_store, clock)
     bell = Bell(profile.runtime_dir)
     journal = Journal(
@@ -131,7 +140,10 @@ def build(
         rules=rules_of(settings),
     )
     context = Context(
-        toolbox=Toolbox(door, killpoint=killpoint), findings=Findings(record), proposer=proposer or DraftProposer()
+        toolbox=Toolbox(door, killpoint=killpoint),
+        findings=Findings(record),
+        proposer=proposer or DraftProposer(),
+        watch=Watch(watch_store),
     )
     return Application(
         profile=profile,
@@ -141,7 +153,8 @@ def build(
         clock=clock,
         world=world,
         person=decider(settings),
-        stores=(record, world_store),
+        stores=(record, world_store, watch_store),
+        watch=Watch(watch_store),
     )
 
 

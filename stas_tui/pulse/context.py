@@ -15,6 +15,7 @@ from storage.journal import Journal
 from storage.pulses import Pulses
 from storage.records import Action, DataState, Json, Project, Pulse, Run, Step, StepState, Task, Workspace
 from storage.runs import Runs
+from storage.watch import Watch
 
 ISOLATION_POINTS = ("queries", "endpoints", "jobs", "logs", "configuration", "secrets", "flags", "metrics")
 """What is checked for every tenant in step 9."""
@@ -27,6 +28,8 @@ class Context:
     toolbox: Toolbox
     findings: Findings
     proposer: Proposer
+    watch: Watch | None = None
+    """What the sources outside said last; None where nothing watches."""
 
     @property
     def door(self) -> Door:

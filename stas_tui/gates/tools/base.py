@@ -10,6 +10,7 @@ from stas_tui.executors.base import Executor, Limits, Preset
 from stas_tui.forges.base import Forge, Repo
 from stas_tui.gates import policy
 from stas_tui.gates.contract import BadCall, Call, Effect, NotDone, Plan, Refusal, Uncertain, deny, lock
+from stas_tui.notify.base import Messenger, Silencer
 from stas_tui.platforms.base import (
     AlreadyClaimed,
     NotClaimable,
@@ -69,6 +70,9 @@ class Door:
     runs: Runs
     clock: Clock
     rules: Rules
+    messenger: Messenger | None = None
+    """Direct messages to the human; None keeps them in the outbox."""
+    silencer: Silencer | None = None
 
 
 class BaseTool:
