@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Annotated, Literal
 
@@ -16,6 +15,8 @@ WEB = r"^https?://[^\s/@?#]+(/[^\s]*)?$"
 
 def _network(text: str) -> str:
     """A host name, an address, or a network such as `10.0.0.0/8`."""
+    import ipaddress
+
     try:
         return str(ipaddress.ip_network(text, strict=False))
     except ValueError:
