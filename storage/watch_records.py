@@ -72,6 +72,11 @@ class Observed:
     kind: ClassVar[str] = ""
     key: str
 
+    @property
+    def standing(self) -> str:
+        """How it stands, in a word; a fact's `since` is when that last changed."""
+        return ""
+
     def to_json(self) -> Json:
         """Plain JSON."""
         return dataclasses.asdict(self)
@@ -175,6 +180,11 @@ class Probe(Observed):
     detail: str = ""
     certificate_days: int | None = None
 
+    @property
+    def standing(self) -> str:
+        """The verdict."""
+        return self.verdict
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check(Observed):
@@ -195,6 +205,11 @@ class Check(Observed):
     """When it started, or for a missing one when the commit landed."""
     url: str = ""
 
+    @property
+    def standing(self) -> str:
+        """The state."""
+        return self.state
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deploy(Observed):
@@ -213,6 +228,11 @@ class Deploy(Observed):
     pr_number: int | None = None
     service: str = ""
     url: str = ""
+
+    @property
+    def standing(self) -> str:
+        """The state."""
+        return self.state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,7 +256,13 @@ class TenantNumbers(Observed):
     missing: tuple[str, ...] = ()
     """Names of queries that answered with no series for this tenant."""
     remark: str = ""
-    """`outlier …`, `too few tenants`, or empty."""
+    """`outlier: …`, `platform: …` (most are raised at once), `spike: …` (above its own hour), `off (3 tenants)`, or
+    empty."""
+
+    @property
+    def standing(self) -> str:
+        """The remark without its numbers: whether it is an outlier."""
+        return self.remark.partition(" ")[0].rstrip(":,;")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +281,11 @@ class Comparison(Observed):
     """`worse`, `same`, `better`, `not measurable`."""
     points: int = 0
     reason: str = ""
+
+    @property
+    def standing(self) -> str:
+        """The verdict."""
+        return self.verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,3 +318,10 @@ class Fact:
     """When the source first answered without it; None while it is there."""
     times: int = 1
     """How often it came back after it was gone, plus one."""
+    since: int = 0
+    """When `standing` last changed, or it came (back); 0 if nobody kept it."""
+
+    @property
+    def began(self) -> int:
+        """When it began to stand as it does."""
+        return self.since or self.first_seen

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from storage.errors import StasError
 from storage.records import Json
+from storage.watch_records import Alert
 
 
 class NotifyError(StasError):
@@ -24,6 +25,10 @@ class NotifyLimited(NotifyError):
     def __init__(self, what: str, mend: str = "", *, retry_after_s: float) -> None:
         super().__init__(what, mend)
         self.retry_after_s = retry_after_s
+
+
+class NotifyGone(NotifyError):
+    """The message that was to be edited is not there any more, or may not be edited any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +60,30 @@ class Messenger(Protocol):
         """Empty if messages can be sent; otherwise one clause why not, e.g. `no token`. Never touches the network."""
         ...
 
+    @property
+    def to(self) -> str:
+        """Id of the person at the service who gets every message; empty if none is configured."""
+        ...
+
+    @property
+    def limited_s(self) -> float:
+        """Seconds until the service listens again after a 429; 0 if it listens now."""
+        ...
+
     def post(self, message: DirectMessage, *, key: str) -> Delivered:
         """Post once, marked with `key`. Raises `NotifyError`, `NotifyUncertain`, `NotifyLimited`."""
         ...
 
     def edit(self, at: Delivered, message: DirectMessage, *, key: str) -> Delivered:
-        """Change a message that stands; an edit notifies nobody. Raises as `post`."""
+        """Change a message that stands; an edit notifies nobody. Raises as `post`, and `NotifyGone`."""
         ...
 
-    def find(self, key: str) -> Delivered | None:
-        """The message marked with `key`, from the service's history. Raises `NotifyError` if it cannot be read."""
+    def find(self, key: str, *, since: int = 0) -> Delivered | None:
+        """The message marked with `key`, posted or last edited under it, from the service's history.
+
+        `since` (UTC milliseconds) spares reading what is older. None is proof that it is not there now; raises
+        `NotifyError` if the history cannot be read, or not to its end.
+        """
         ...
 
 
@@ -83,7 +102,12 @@ class SilenceWish:
 
 
 class Silencer(Protocol):
-    """Writes silences; read ones come from the watch."""
+    """Writes silences; those of a round of the watch come from the watch."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The Alertmanagers it knows."""
+        ...
 
     def set(self, wish: SilenceWish) -> str:
         """Create it; returns its id. Raises `NotifyError`, `NotifyUncertain`."""
@@ -99,6 +123,10 @@ class Silencer(Protocol):
 
     def find(self, source: str, comment: str) -> Json | None:
         """An unexpired silence with exactly this comment. Raises `NotifyError`."""
+        ...
+
+    def hides(self, source: str, matchers: Sequence[tuple[str, str, bool, bool]]) -> Sequence[Alert]:
+        """The alerts that fit all matchers now, as the service itself judges. Raises `NotifyError`."""
         ...
 
     def end(self, source: str, silence_id: str) -> None:
