@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stas_tui.credentials import token_of
 from stas_tui.executors.base import Limits, Preset
 from stas_tui.executors.command import CommandExecutor
 from stas_tui.executors.presets import preset as preset_named
@@ -17,6 +18,8 @@ from stas_tui.forges.base import Repo
 from stas_tui.forges.local_git import LocalGitForge
 from stas_tui.gates.tools.base import Door, Rules
 from stas_tui.locations import Profile, os_user
+from stas_tui.notify.silences import AlertmanagerSilences
+from stas_tui.notify.slack import SlackMessenger
 from stas_tui.platforms.local import LocalPlatform
 from stas_tui.pulse.context import Context
 from stas_tui.pulse.proposer import DraftProposer, Proposer
@@ -34,11 +37,13 @@ from storage.schema_world import open_world
 from storage.sqlite import Store
 from storage.wake import Bell
 from storage.watch import Watch
+from storage.watch_records import SourceKind
 from storage.world import World
 
 if TYPE_CHECKING:
     from stas_tui.config import Settings
     from stas_tui.pulse.machine import Machine
+    from stas_tui.triage.desk import Desk
 
 KILL_VARIABLE = "STAS_KILL_AT"
 """For crash tests: the process kills itself at this point, e.g. `K8`, or `K8:2` for the second time it comes by.
@@ -70,6 +75,21 @@ class Application:
         from stas_tui.pulse.machine import Machine
 
         return Machine(self.context)
+
+    @cached_property
+    def desk(self) -> Desk:
+        """Where a person on call works; made when it is first needed."""
+        from stas_tui.triage.desk import Desk
+        from stas_tui.watching import planned, strip
+
+        return Desk(
+            context=self.context,
+            watch=self.watch,
+            settings=self.settings,
+            person=self.person,
+            exports=self.profile.exports,
+            wanted=lambda: strip(planned(self.settings, self.profile), None, 0),
+        )
 
     @property
     def mode(self) -> Mode:
@@ -138,6 +158,10 @@ def build(
         runs=Runs(record),
         clock=clock,
         rules=rules_of(settings),
+        messenger=SlackMessenger(
+            settings.slack, settings.agent_id("Sky"), token=partial(token_of, settings.slack.credential, environ)
+        ),
+        silencer=AlertmanagerSilences(settings.alertmanager) if settings.alertmanager else None,
     )
     context = Context(
         toolbox=Toolbox(door, killpoint=killpoint),
@@ -200,7 +224,24 @@ def rules_of(settings: Settings) -> Rules:
         isolation_level={p.id: p.isolation_level for p in settings.project},
         agents=dict(settings.agents),
         ask_ttl_ms=int(settings.gates.ask_ttl_hours * HOUR),
+        required={p.id: p.ci.required for p in settings.project},
+        builds={p.id: p.ci.builds for p in settings.project},
+        sources=tuple(_wanted(settings)),
     )
+
+
+def _wanted(settings: Settings) -> Iterator[tuple[SourceKind, str, str]]:
+    """Kind, name and project of everything the configuration wants asked."""
+    yield from ((SourceKind.ALERTS, table.name, "") for table in settings.alertmanager)
+    yield from ((SourceKind.METRICS, table.name, "") for table in settings.prometheus)
+    for project in settings.project:
+        if project.health:
+            yield SourceKind.PROBES, "", project.id
+        if project.ci.github:
+            yield SourceKind.CI, "", project.id
+            yield SourceKind.DEPLOYS, "", project.id
+        if project.ci.builds or project.ci.compose_build:
+            yield SourceKind.BUILDS, "", project.id
 
 
 def policy_digest(settings: Settings) -> str:

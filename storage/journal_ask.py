@@ -241,6 +241,10 @@ class AskPart(JournalCore):
         """All actions of a pulse, oldest first."""
         return self.rows_where("where a.pulse_id = ? order by a.seq", (well_formed(pulse_id),))
 
+    def recent(self, tool: str, *, since: int) -> list[Action]:
+        """Actions of one tool in any pulse that were asked for at `since` or later, oldest first."""
+        return self.rows_where("where a.tool = ? and a.requested_at >= ? order by a.seq", (well_formed(tool), since))
+
     def open_actions(self) -> list[Action]:
         """Actions of any pulse that may still run or may have run: approved, executing, unknown; oldest first."""
         return self.rows_where("where a.state in ('approved', 'executing', 'unknown') order by a.seq")

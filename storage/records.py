@@ -193,7 +193,7 @@ class OutgoingMessage:
     category: str = ""
     urgent: bool = False
     state: str = "sent"
-    """`sent`, `seen`, `answered`, `not configured`, `uncertain`, `failed`."""
+    """`sent`, `seen`, `answered`, `edited`, `not configured`, `uncertain`, `failed`, `limited`, `gone`."""
     key: str = ""
     """The action that sent it; unique."""
 

@@ -17,6 +17,7 @@ create table source(
 create table fact(
   source text not null, kind text not null, key text not null, body text not null,
   first_seen integer not null, last_seen integer not null, gone_at integer, times integer not null default 1,
+  standing text not null default '', since integer not null default 0,
   primary key(source, kind, key)) strict, without rowid;
 create index fact_kind on fact(kind, gone_at);
 

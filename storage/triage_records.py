@@ -31,6 +31,8 @@ class Lease:
     until: int
     waits_for: str = ""
     """An event that keeps the lease alive, e.g. `ci:ledger/9f2c…`; empty for time alone."""
+    was: str = ""
+    """How the awaited thing stood then, e.g. the task's column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,10 @@ class Snooze:
     """None only if `event` says what ends it."""
     event: str = ""
     """`next pulse`, `ci:<project>/<sha>`, `pr:<project>/<number>`, `task:<project>/<id>`."""
+    was: str = ""
+    """How the thing of `event` stood when it was put aside, e.g. the task's column."""
+    priority: str = ""
+    """The item's priority then: one that has become a P0 since wakes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +63,13 @@ class Escalation:
     next_at: int | None = None
     """When the next one is due; None if it has stopped."""
     stopped: str = ""
-    """Why it stopped: `owned`, `resolved`, `snoozed`, `five times`, or empty."""
+    """Why it stopped: `owned`, `resolved`, `snoozed`, `dismissed`, `by hand`, `five times`, `too late`, or empty."""
+    tries: int = 0
+    """How many steps were taken after the first bell, whether or not a message could go out; at most 5."""
+    said: str = ""
+    """What became of the last step, as a clause: `sent`, `waits for its gate`, `no pulse is open: bell only`, …"""
+    action_id: str = ""
+    """The last message's action, so that its gate is found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +123,8 @@ class TriageItem:
     replayed: bool = False
     members: tuple[str, ...] = ()
     """Keys of the items grouped under this one."""
+    stands_as: ItemClass | None = None
+    """The most serious class folded under it by a person, as which it is ordered; None if that is its own."""
     note: TriageNote | None = None
     project_id: str = ""
     ref: str = ""
@@ -191,4 +205,12 @@ class TriageList:
     never: tuple[str, ...] = ()
     """What no source is configured for."""
     words: tuple[str, ...] = field(default_factory=tuple)
-    """The first line's counts: `P0 1 (unowned 3m)`, `gates 2 (due 4m)`, `deploys 24h 3`, `tenants hit 1`."""
+    """The first line's counts: `P0 1 (unowned 3m)`, `gates 2 (due 4m)`, `deploys 24h 3`, `tenants hit 1`.
+
+    They count the whole list, whatever the filter."""
+    doubts: tuple[str, ...] = ()
+    """Why an empty list would not be calm, a clause each: `alerts dead 4m (refused the connection)`, …"""
+    total: int = 0
+    """How many items stand above the line, whatever the filter."""
+    query: str = ""
+    """The filter that `items` went through."""

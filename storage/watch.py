@@ -122,20 +122,24 @@ class Watch:
     def _put_facts(
         conn: sqlite3.Connection, source: str, things: Sequence[Observed], at: int, *, partial: bool
     ) -> None:
-        rows = [(source, t.kind, well_formed(t.key), dump(tame(t.to_json())), at, at) for t in things]
+        rows = [
+            (source, t.kind, well_formed(t.key), dump(tame(t.to_json())), at, at, well_formed(t.standing), at)
+            for t in things
+        ]
         conn.executemany(
-            "insert into fact(source, kind, key, body, first_seen, last_seen) values(?,?,?,?,?,?)"
+            "insert into fact(source, kind, key, body, first_seen, last_seen, standing, since) values(?,?,?,?,?,?,?,?)"
             " on conflict(source, kind, key) do update set body=excluded.body, last_seen=excluded.last_seen,"
-            " times=times + (gone_at is not null), gone_at=null",
+            " since=iif(standing = excluded.standing and gone_at is null, since, excluded.since),"
+            " standing=excluded.standing, times=times + (gone_at is not null), gone_at=null",
             rows,
         )
         if partial:
             return
-        keys = dump([[row[1], row[2]] for row in rows])
-        conn.execute(
-            "update fact set gone_at = ? where source = ? and gone_at is null and (kind, key) not in"
-            " (select json_extract(value, '$[0]'), json_extract(value, '$[1]') from json_each(?))",
-            (at, source, keys),
+        said = {(row[1], row[2]) for row in rows}
+        known = conn.execute("select kind, key from fact where source = ? and gone_at is null", (source,)).fetchall()
+        conn.executemany(
+            "update fact set gone_at = ? where source = ? and kind = ? and key = ?",
+            [(at, source, kind, key) for kind, key in known if (kind, key) not in said],
         )
         conn.execute(
             "delete from fact where gone_at is not null and gone_at <= (select gone_at from fact"
@@ -169,4 +173,5 @@ def _fact(row: sqlite3.Row) -> Fact:
         last_seen=row["last_seen"],
         gone_at=row["gone_at"],
         times=row["times"],
+        since=row["since"],
     )

@@ -74,6 +74,17 @@ class WorldMessages(WorldBase):
         )
         return int(row[0]) if row else 0
 
+    def urgent(self, agent: str, limit: int = 2_000) -> list[Message]:
+        """Urgent open messages to `agent`: those of known senders first, so that no flood hides them, oldest first."""
+        found: list[Message] = []
+        for trust in ("trust = 'known'", "trust <> 'known'"):
+            sql = (
+                f"select {MESSAGE} from messages where acknowledged_at is null and type = 'urgent' and {trust}"
+                " and recipient in ('', ?) order by at, id limit ?"
+            )
+            found += map(message_of, self.store.read(sql, (clean(agent), bounded(limit - len(found)))))
+        return found
+
     def inbox_order(self, agent: str, text: str = "") -> list[str]:
         """Ids of the open messages to `agent` in the routine's order of types, known senders first, then by age (R10).
 

@@ -16,8 +16,8 @@ LABELS = {
     "prompt_via": "prompt via",
     "verify": "verify",
 }
-SKIPPED = frozenset({"agent_prompt_sha256"})
-"""Digests of parts that are shown whole elsewhere in the same payload."""
+SKIPPED = frozenset({"agent_prompt_sha256", "exact", "starts_at", "ends_at"})
+"""Parts that are shown whole elsewhere in the same payload: digests, and a silence's matchers and times."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -123,6 +123,42 @@ def default_urgent(category: str) -> bool:
     """Whether a category is urgent by itself (R128): incident, security, integrity. False for an unknown one."""
     chosen = CATEGORIES.get(category)
     return chosen.urgent if chosen else False
+
+
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_QUOTED = re.compile(r"\"[^\"\n]+\"|(?<!\w)'[^'\n]+'(?!\w)|`[^`\n]+`|«[^»\n]+»|“[^”\n]+”|‘[^’\n]+’")
+_DATA = re.compile(
+    r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+    r"|[{\[][^{}\[\]\n]*[}\]]"
+    r"|\b\w+=\S+"
+    r"|(?<![\w-])(?!\d{4}-\d\d-\d\d)\+?\d[\d ().-]{6,}\d"
+    r"|\b(?=\w*\d)(?=\w*[A-Za-z])[\w-]{16,}\b"
+)
+"""What a row of somebody's data looks like: addresses, records, pairs, long numbers, opaque ids."""
+WITHHELD = "[withheld]"
+_MASKED = frozenset({"security", "integrity"})
+
+
+def readable(text: str) -> str:
+    """The text without control and direction characters, as it will look everywhere."""
+    return _UNPRINTABLE.sub("\ufffd", text.replace("\r\n", "\n")).strip()
+
+
+def withheld(category: str, text: str, known: Iterable[str]) -> tuple[str, int]:
+    """The text without what looks like data of a tenant or details of a hole, and how many places that were.
+
+    Only for security and integrity (R123, R124): tenants as ids, no customer data. `known` words, the configured
+    tenants and services, may stand in quotation marks.
+    """
+    if category not in _MASKED:
+        return text, 0
+    names = set(known)
+
+    def mask(match: re.Match[str]) -> str:
+        return match[0] if match[0] in names or match[0][1:-1] in names else "\0"
+
+    masked = _DATA.sub(mask, _QUOTED.sub(mask, text))
+    return masked.replace("\0", WITHHELD), masked.count("\0")
 
 
 def _labels() -> str:

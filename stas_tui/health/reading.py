@@ -52,6 +52,10 @@ async def read(response: httpx.Response, heard: Heard, largest: int, now: int) -
     heard.certificate_days = _certificate_days(response, now)
     heard.encoded = response.headers.get("content-encoding", "identity").lower()
     heard.elsewhere = response.is_redirect
+    announced = response.headers.get("content-length", "")
+    if announced.isascii() and announced.isdigit() and (len(announced) > 15 or int(announced) > largest):
+        heard.say(words.TOO_LARGE, f"announces more than {largest} bytes")
+        return
     parts: list[bytes] = []
     size = 0
     async for part in response.stream:  # type: ignore[union-attr]

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from stas_tui import config_sources
 from stas_tui.credentials import token_of
 from stas_tui.notify import alertmanager_v2 as v2
 from stas_tui.notify.base import NotifyError, NotifyLimited, NotifyUncertain, SilenceWish
 from stas_tui.web import Reply, Web, WebError
 from storage.records import Json
 from storage.watch_records import Alert
+
+if TYPE_CHECKING:
+    from stas_tui import config_sources
 
 MOST = 5_000
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")

@@ -65,6 +65,10 @@ class PlatformReader(Protocol):
         """Messages not yet acknowledged, newest first, each id once."""
         ...
 
+    def urgent(self, limit: int = 2_000) -> list[Message]:
+        """Urgent messages not yet acknowledged, those of known senders first, then oldest first."""
+        ...
+
     def inbox_count(self) -> int:
         """How many messages are not acknowledged."""
         ...
@@ -160,4 +164,8 @@ class Platform(PlatformReader, Protocol):
         state: str = "sent",
     ) -> OutgoingMessage:
         """Deliver to an agent's inbox, or keep a Slack message in the outbox; once for each key."""
+        ...
+
+    def mark_sent(self, key: str, state: str) -> OutgoingMessage:
+        """Note what became of the outgoing message with this key. Raises `NotFound`."""
         ...

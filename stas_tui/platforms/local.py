@@ -152,6 +152,10 @@ class LocalPlatform:
         """Messages to this agent not yet acknowledged, newest first, each id once."""
         return self.world.inbox(self.agent, limit)
 
+    def urgent(self, limit: int = 2_000) -> list[Message]:
+        """Urgent messages not yet acknowledged, those of known senders first, then oldest first."""
+        return self.world.urgent(self.agent, limit)
+
     def inbox_count(self) -> int:
         """How many messages are not acknowledged."""
         return self.world.inbox_count(self.agent)
@@ -202,6 +206,13 @@ class LocalPlatform:
             urgent=urgent,
             state=state,
         )
+
+    def mark_sent(self, key: str, state: str) -> OutgoingMessage:
+        """Note what became of the outgoing message with this key. Raises `NotFound`."""
+        marked = self.world.set_sent_state(key, state)
+        if marked is None:
+            raise NotFound(f"There is no outgoing message {key}.")
+        return marked
 
     # memories ------------------------------------------------------------------------------------
 

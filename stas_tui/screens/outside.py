@@ -1,4 +1,4 @@
-"""What leaves the screen: the editor, the shell, the clipboard, the window's title."""
+"""What leaves the screen: the editor, the shell, the clipboard, the window's title, bell and desktop notices."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App, SuspendNotSupported
 
 from stas_tui.editor import EditorError, edit_text, view_text
+from stas_tui.notify.terminal import Emit, Kind, Notices, desktop_of
+from storage.clock import SECOND
 from widgets.clipboard import CopyPlan, copy_plans
 from widgets.printable import flat, safe_text
 
 if TYPE_CHECKING:
     from stas_tui.app import StasApp
+    from stas_tui.config import Settings
 
 COPY_S = 2.0
 """A clipboard program that takes longer is given up."""
@@ -99,6 +103,49 @@ def _saved(text: str) -> str:
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
     return name
+
+
+class Calls:
+    """How this terminal calls a person who looks elsewhere; what and when is decided in `notify.terminal`."""
+
+    def __init__(self, app: StasApp, settings: Settings, environ: Mapping[str, str]) -> None:
+        self._app = app
+        self._waiting: dict[Kind, Collection[str]] = {}
+        notices = settings.notices
+        self._notices = Notices(
+            "stas DEMO" if settings.demo.enabled else "stas",
+            bell=notices.bell,
+            title=notices.title,
+            desktop=desktop_of(environ, notices.desktop, tmux_passthrough=notices.tmux_passthrough),
+            is_quiet=settings.is_quiet,
+        )
+
+    def waits(self, waiting: Mapping[Kind, Collection[str]], *, owned: Collection[str] = ()) -> None:
+        """What waits now, by kind; a kind that is not named stays as it was."""
+        self._waiting |= waiting
+        self._emit(self._notices.offer(self._now(), self._waiting, owned=owned))
+        due = self._notices.due_at
+        if due is not None:
+            self._app.set_timer(max(due - self._now(), 0) / SECOND, self._ring_later)
+
+    def focus(self, focused: bool) -> None:
+        """Whether the person looks at this terminal."""
+        self._notices.focus(focused)
+
+    def _ring_later(self) -> None:
+        self._emit(self._notices.due(max(self._now(), self._notices.due_at or 0)))
+
+    def _emit(self, emit: Emit) -> None:
+        if emit.title:
+            self._app.title = emit.title
+            set_window_title(self._app, emit.title)
+        if emit.bell:
+            self._app.bell()
+        if emit.notice:
+            _to_terminal(self._app, emit.notice)
+
+    def _now(self) -> int:
+        return self._app.application.clock.now()
 
 
 def set_window_title(app: App[Any], title: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from stas_tui.texts.lines import bare, count, listed, one_line, redacted
-from stas_tui.texts.patterns import issue_kinds
+from stas_tui.texts.pattern_words import issue_kinds
 from stas_tui.texts.steps import is_empty
 from stas_tui.texts.untrusted import Hidden, hidden_characters, imperative_to_agent, oversize
 from storage.clock import age

@@ -19,6 +19,7 @@ from stas_tui.forges.hooks import init_remote
 from stas_tui.gates.contract import Answer, Override
 from stas_tui.gates.tools.base import Door
 from stas_tui.locations import Locations, Profile, os_user
+from stas_tui.notify.base import Messenger
 from stas_tui.platforms.base import Platform
 from stas_tui.platforms.local import LocalPlatform
 from stas_tui.pulse.context import Context, Progress
@@ -152,6 +153,7 @@ class Shop:
         executor: Callable[[Any], Executor] | None = None,
         rules: dict[str, Any] | None = None,
         proposer: DraftProposer | None = None,
+        messenger: Messenger | None = None,
     ) -> None:
         """Put real edges, or wrappers around real edges, behind the door."""
         door: Door = self.app.context.door
@@ -164,9 +166,14 @@ class Shop:
             changes["executor"] = executor(door.executor)
         if rules is not None:
             changes["rules"] = dataclasses.replace(door.rules, **rules)
+        if messenger is not None:
+            changes["messenger"] = messenger
         self.toolbox = Toolbox(dataclasses.replace(door, **changes))
         self.context = Context(
-            toolbox=self.toolbox, findings=self.app.context.findings, proposer=proposer or DraftProposer()
+            toolbox=self.toolbox,
+            findings=self.app.context.findings,
+            proposer=proposer or DraftProposer(),
+            watch=self.app.watch,
         )
         self.machine = Machine(self.context)
 

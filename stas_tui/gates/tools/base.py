@@ -26,6 +26,7 @@ from storage.pulses import Pulses
 from storage.records import Action, EffectClass, Json, SecretHit, Step, StepState, Task, Vision
 from storage.redact import scan
 from storage.runs import Runs
+from storage.watch_records import SourceKind
 
 TEXT_LIMIT = 64 * 1024
 PROMPT_LIMIT = 256 * 1024
@@ -56,6 +57,12 @@ class Rules:
     architect: str = "Finn"
     ask_ttl_ms: int = 4 * HOUR
     max_respawns: int = 3
+    required: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of the checks that must report for every commit, by project id (R105)."""
+    builds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of the jobs that build container images, by project id (R106)."""
+    sources: tuple[tuple[SourceKind, str, str], ...] = ()
+    """What the configuration wants asked: kind, name (empty if the kind has one a project), project id (empty: all)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

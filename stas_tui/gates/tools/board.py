@@ -147,7 +147,8 @@ class CreateTask(BaseTool):
         """The task word for word."""
         args = call.args
         policy.refuse_secrets(scan_texts(title=args["title"], description=args["description"]), "The task")
-        evidence = [Evidence(kind="message", ref=call.caused_by, text="asked for it")] if call.caused_by else []
+        cause = "query" if call.caused_by.startswith("alert:") else "message"
+        evidence = [Evidence(kind=cause, ref=call.caused_by, text="asked for it")] if call.caused_by else []
         return Plan(
             plan={"project": args["projectId"], **{k: args[k] for k in ("title", "priority", "description")}},
             shown=Shown(

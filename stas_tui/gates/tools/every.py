@@ -7,8 +7,10 @@ from typing import Any
 from stas_tui.gates.tools.board import CreateTask, FileFollowUps, TransitionTask
 from stas_tui.gates.tools.claim import ClaimTask
 from stas_tui.gates.tools.complete import CommitChanges, OpenPullRequest
-from stas_tui.gates.tools.messages import AcknowledgeMessage, MessageAgent, Remember, SlackDm
+from stas_tui.gates.tools.messages import AcknowledgeMessage, MessageAgent, Remember
 from stas_tui.gates.tools.retarget import RetargetPr
+from stas_tui.gates.tools.silence import EndSilence, SilenceAlert
+from stas_tui.gates.tools.slack import SlackDm
 from stas_tui.gates.tools.spawn import SpawnExecutor
 from stas_tui.gates.undo import UndoAction
 
@@ -25,6 +27,8 @@ TOOLS: tuple[type[Any], ...] = (
     MessageAgent,
     SlackDm,
     AcknowledgeMessage,
+    SilenceAlert,
+    EndSilence,
     UndoAction,
 )
 """Each is made once for a door; its `name` is what callers say."""

@@ -1,4 +1,4 @@
-"""`message_agent`, `slack_dm`, `remember`, and taking a message off the inbox (T10-T13, R12-R16, R97, R122-R129)."""
+"""`message_agent`, `remember`, and taking a message off the inbox (T10, T12, T13, R12-R16, R97, R129)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from stas_tui.gates import policy, slack_rules
+from stas_tui.gates import policy
 from stas_tui.gates.contract import BadCall, Call, Effect, NotDone, Plan, RiskLine, Shown, deny
 from stas_tui.gates.tools.base import MESSAGE_LIMIT, TEXT_LIMIT, BaseTool, only, scan_texts, text_of
 from stas_tui.platforms.base import NotFound, PlatformError
@@ -20,7 +20,8 @@ _ASKS_FOR_CHANGE = re.compile(
 )
 
 
-def _caused(call: Call) -> list[Evidence]:
+def caused(call: Call) -> list[Evidence]:
+    """The message that a call answers, as evidence."""
     return [Evidence(kind="message", ref=call.caused_by, text="this answers it")] if call.caused_by else []
 
 
@@ -62,7 +63,7 @@ class MessageAgent(BaseTool):
                         text=f"«{asks.group(0)}»" if asks else "nothing is asked of the other agent",
                     )
                 ],
-                evidence=_caused(call),
+                evidence=caused(call),
             ),
             level=GateLevel.GATE if asks else GateLevel.LOG,
         )
@@ -80,98 +81,20 @@ class MessageAgent(BaseTool):
             sent = self.door.platform.send(to=plan["to"], channel="agent", text=plan["message"], key=key)
         except PlatformError as error:
             return self.after_error(action, key, error)
-        return _sent(sent)
+        return sent_effect(sent)
 
     def find(self, action: Action, key: str) -> Effect | None:
         """The message sent under this key."""
         sent = self.door.platform.sent_by_key(key)
-        return _sent(sent) if sent else None
+        return sent_effect(sent) if sent else None
 
 
-def _sent(sent: OutgoingMessage) -> Effect:
+def sent_effect(sent: OutgoingMessage) -> Effect:
+    """What an outbox row proves."""
     return Effect(
         requested={"to": sent.to},
         observed={"id": sent.id, "to": sent.to, "message": sent.text, "state": sent.state, "category": sent.category},
     )
-
-
-class SlackDm(BaseTool):
-    """A direct message to the human, in one of five categories. Kept in the outbox: sending is not configured here."""
-
-    name = "slack_dm"
-    effect_class = EffectClass.LOOKUP
-
-    def check(self, args: Mapping[str, Any]) -> Json:
-        """`message`, `urgent?`, `category?` (chosen by a person; none is refused)."""
-        only(args, "message", "urgent", "category")
-        urgent = args.get("urgent")
-        if urgent is not None and not isinstance(urgent, bool):
-            raise BadCall("urgent must be true or false.")
-        category = text_of(args, "category", limit=40, required=False)
-        if urgent is None:
-            urgent = slack_rules.default_urgent(category) if category in slack_rules.CATEGORIES else True
-        return {"message": text_of(args, "message", limit=MESSAGE_LIMIT), "urgent": urgent, "category": category}
-
-    def natural_key(self, args: Json) -> str:
-        """One message for each category in a pulse."""
-        return f"slack:{args['category'] or 'none'}"
-
-    def plan(self, call: Call) -> Plan:
-        """Category and text as it will look."""
-        args = call.args
-        problem = slack_rules.category_problem(args["category"], args["message"])
-        if problem:
-            raise deny("R127", problem, "Use message_agent or the summary for routine updates.")
-        policy.refuse_secrets(scan_texts(message=args["message"]), "The message")
-        return Plan(
-            plan={
-                "to": self.rules.human,
-                "category": args["category"],
-                "urgent": args["urgent"],
-                "message": args["message"],
-                "delivery": "kept in the outbox: Slack is not configured",
-            },
-            shown=Shown(
-                title=f"Slack message to {self.rules.human}",
-                step="11",
-                risk_level="low",
-                risk=[
-                    RiskLine(kind="interrupts", level="warn", text=f"{self.rules.human}, category {args['category']}")
-                ],
-                evidence=_caused(call),
-                warnings=["Slack is not configured: it stays in the outbox, nothing is sent"],
-            ),
-            level=GateLevel.GATE,
-        )
-
-    def intended(self, action: Action) -> Json:
-        """Recipient, text, category."""
-        assert action.revision is not None
-        plan = action.revision.plan
-        return {"to": plan["to"], "message": plan["message"], "category": plan["category"]}
-
-    def apply(self, action: Action, key: str) -> Effect:
-        """Keep it in the outbox once under the action's key."""
-        assert action.revision is not None
-        plan = action.revision.plan
-        try:
-            sent = self.door.platform.send(
-                to=plan["to"],
-                channel="slack",
-                text=plan["message"],
-                key=key,
-                category=plan["category"],
-                urgent=plan["urgent"],
-                state="not configured",
-            )
-        except PlatformError as error:
-            return self.after_error(action, key, error)
-        return _sent(sent)
-
-    def find(self, action: Action, key: str) -> Effect | None:
-        """The outbox row of this key."""
-        sent = self.door.platform.sent_by_key(key)
-        return _sent(sent) if sent else None
 
 
 class Remember(BaseTool):
@@ -227,7 +150,7 @@ class Remember(BaseTool):
                         text="every agent that recalls it acts on it" if args["shared"] else "this agent only",
                     )
                 ],
-                evidence=_caused(call),
+                evidence=caused(call),
                 warnings=["made from outside text: it is not recalled before it is confirmed"] if outside else [],
             ),
             level=GateLevel.GATE if args["shared"] else GateLevel.LOG,
