@@ -64,8 +64,12 @@ def parser() -> argparse.ArgumentParser:
     pulse = command("pulse", "run one pulse")
     pulse.add_argument("--plain", action="store_true", help="as lines of text, which is also how it runs in a pipe")
 
+    command("oncall", "open the dashboard on everything that needs a person; in a pipe, print that list")
+
     gates = command("gates", "list the gates that wait for a person")
     gates.add_argument("id", nargs="?", metavar="ID", help="show only this one")
+
+    _add_triage(command("triage", "list everything that needs a person, or act on it"))
 
     log = command("log", "print the record")
     log.add_argument("--verify", action="store_true", help="check the chain of hashes instead")
@@ -79,6 +83,11 @@ def parser() -> argparse.ArgumentParser:
     _add_task(group("task", "add, list, show and move tasks of your own board"))
     _add_vision(group("vision", "set or show what a project is for"))
     _add_message(group("message", "put a message into the agent's inbox, or list it"))
+
+    watch = command("watch", "ask the sources and write down what they say; the dashboard does it by itself")
+    watch.add_argument("--once", action="store_true", help="ask each source once, print the rows and end")
+    watch.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
+    command("sources", "list the sources, how old their answers are and whether to believe them")
 
     command("keys", "list every key and the id by which it can be changed")
 
@@ -105,6 +114,28 @@ def _add_init(init: argparse.ArgumentParser) -> None:
         help="who may decide, with the user name on this machine; the first is you; repeatable",
     )
     init.add_argument("--yes", action="store_true", help="ask nothing, use the defaults")
+
+
+def _add_triage(triage: argparse.ArgumentParser) -> None:
+    triage.epilog = (
+        "Acts: own, release, snooze, wake, escalate, stop, dismiss, group, ungroup KEY…; undo; task, postmortem KEY; "
+        "handover, handover accept ID; numbers. Any other words filter the list. A key may be cut short."
+    )
+    triage.add_argument("words", nargs="*", metavar="FILTER | ACT KEY…", help="what to list, or what to do")
+    triage.add_argument("--reason", default="", metavar="TEXT", help="why; for snooze, dismiss, and own from another")
+    triage.add_argument("--for", dest="span", default="", metavar="SPAN", help="how long, e.g. 15m, 2h, 1d")
+    triage.add_argument(
+        "--until-event",
+        dest="event",
+        default="",
+        metavar="EVENT",
+        help="`next pulse`, ci:PROJECT/SHA, pr:PROJECT/NUMBER or task:PROJECT/ID; for snooze and own",
+    )
+    triage.add_argument("--under", default="", metavar="KEY", help="head of the group; for group")
+    triage.add_argument("--tried", default="", metavar="TEXT", help="what you tried; for handover")
+    triage.add_argument("--questions", default="", metavar="TEXT", help="what is open; for handover")
+    triage.add_argument("--digest", default="", metavar="DIGEST", help="of the sheet you read; for handover accept")
+    triage.add_argument("--write", type=Path, metavar="FILE", help="write the sheet or draft to this file instead")
 
 
 def _add_task(verb: Command) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from stas_tui.commands import common
+from stas_tui.health.process import WatcherChild
+from stas_tui.watching import names_any
 
 if TYPE_CHECKING:
     from stas_tui.config import Settings
@@ -27,13 +30,16 @@ def run(args: Namespace) -> int:
     return open_dashboard(profile, settings)
 
 
-def open_dashboard(profile: Profile, settings: Settings) -> int:
-    """Run the dashboard until the person leaves."""
+def open_dashboard(profile: Profile, settings: Settings, *, on_call: bool = False) -> int:
+    """Run the dashboard until the person leaves, and a watcher beside it if there is any source to ask.
+
+    `on_call` opens it on the list of everything that needs a person.
+    """
     gc.disable()
     from stas_tui.app import StasApp
 
-    with common.application(profile, settings) as application:
-        app = StasApp(application)
+    with common.application(profile, settings) as application, watcher_beside(profile, settings):
+        app = StasApp(application, on_call=on_call)
         try:
             app.run(mouse=settings.mouse)
         finally:
@@ -41,3 +47,8 @@ def open_dashboard(profile: Profile, settings: Settings) -> int:
                 common.say("Finishing the step that is under way; a second ctrl+c leaves it to the next start.")
             app.hand.close()
         return app.return_code or 0
+
+
+def watcher_beside(profile: Profile, settings: Settings) -> contextlib.AbstractContextManager[object]:
+    """The process that asks the sources, for as long as the block lasts; nothing if there is nothing to ask."""
+    return WatcherChild(profile) if names_any(settings) else contextlib.nullcontext()

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 from stas_tui import exit_codes
+from stas_tui.demo.recording import FOLDER, write_recording
 from stas_tui.demo.repository import build_repository
 from stas_tui.demo.story import Story, story
 from stas_tui.forges.hooks import init_remote
@@ -19,6 +20,30 @@ from storage.schema_world import open_world
 from storage.world import World
 
 NAME = "demo"
+
+_ENDPOINTS = """\
+[[project.health]]
+name = "edge"
+url = "https://edge.demo.invalid/health"
+service = "edge"
+
+[[project.health]]
+name = "ledger-a"
+url = "http://ledger-a.demo.invalid:8080/health"
+service = "ledger"
+version_field = "version"
+
+[[project.health]]
+name = "ledger-b"
+url = "http://ledger-b.demo.invalid:8080/health"
+service = "ledger"
+version_field = "version"
+
+[[project.health]]
+name = "statements"
+url = "http://ledger-a.demo.invalid:8080/health/statements"
+service = "ledger"
+"""
 
 
 class DemoInUse(StasError):
@@ -60,6 +85,7 @@ def make_demo(locations: Locations, *, seed: int = 1, clock: Clock | None = None
             world.put_memory(memory)
         for pr in tale.pull_requests:
             world.add_pr(pr)
+    write_recording(profile.root / FOLDER, repository)
     write_private(profile.config_file, _configuration(tale, remote, seed))
     return profile
 
@@ -105,6 +131,22 @@ columns = ["Review"]
 enabled = true
 seed = {seed}
 
+# Nobody is asked anything: recorded answers are played back, and marked as replayed.
+[watch]
+replay = {q(FOLDER)}
+
+[[alertmanager]]
+name = "alertmanager"
+url = "http://alertmanager.demo.invalid:9093"
+
+[[alertmanager]]
+name = "alertmanager-office"
+url = "http://alertmanager.office.demo.invalid:9093"
+
+[[prometheus]]
+name = "prometheus"
+url = "http://prometheus.demo.invalid:9090"
+
 [[person]]
 name = {q(os_user())}
 os_user = {q(os_user())}
@@ -121,4 +163,10 @@ main_branch = "main"
 isolation_level = "row"
 tenants = {q(list(tale.tenants))}
 services = {q(["ledger", "edge"])}
+
+[project.ci]
+required = ["test", "image", "smoke"]
+builds = ["image"]
+
+{_ENDPOINTS}
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -61,6 +62,13 @@ def build_repository(remote: Path, *, seed: int, now_ms: int) -> DemoRepository:
     listing = _git(remote, "for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", "refs/heads/").decode()
     heads = dict(line.rsplit(" ", 1) for line in listing.splitlines())
     return DemoRepository(remote, heads[MAIN], heads[BASE], heads)
+
+
+def merges_on_base(remote: Path) -> dict[int, str]:
+    """The merges of the demo's base branch: number of the pull request -> sha. Raises `DemoError`."""
+    listing = _git(remote, "log", "--first-parent", "--merges", "--format=%H %s", BASE).decode()
+    found = re.findall(r"^([0-9a-f]{40}) Merge pull request #(\d+) ", listing, re.MULTILINE)
+    return {int(number): sha for sha, number in found}
 
 
 def _git(remote: Path, *arguments: str, given: bytes = b"") -> bytes:

@@ -32,7 +32,7 @@ Stas = Callable[..., "subprocess.CompletedProcess[str]"]
 IDS = {
     *("python", "git", "sqlite", "folder", "filesystem", "disk", "config", "person", "executor", "agents"),
     *("gitleaks", "bwrap", "containers", "terminal", "size", "characters", "clipboard", "record", "world", "work"),
-    *("repository:shop-front", "base:shop-front", "push:shop-front"),
+    *("repository:shop-front", "base:shop-front", "push:shop-front", "watcher"),
 }
 
 
