@@ -1,19 +1,21 @@
-"""Steps 8 to 11: validation, isolation, follow-ups, report."""
+"""Steps 9 to 11: isolation, follow-ups, report."""
 
 from __future__ import annotations
 
-from stas_tui.forges.base import ForgeError
-from stas_tui.gates.clean import clean
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
 from stas_tui.gates.contract import Answer
+from stas_tui.health.spikes import metrics_point
 from stas_tui.pulse.context import ISOLATION_POINTS, Context, Found, Progress
 from stas_tui.pulse.look import plural
+from stas_tui.pulse.scan_sources import Said
+from stas_tui.pulse.sources import Outside
 from stas_tui.texts import follow_ups as proposals
-from stas_tui.texts.kinds import INFRA, by_kind, label_of
-from storage.clock import DAY
 from storage.records import (
     DataState,
     Evidence,
-    Finding,
     Json,
     MessageType,
     Pulse,
@@ -21,81 +23,56 @@ from storage.records import (
     StepState,
     Trust,
 )
+from storage.watch_records import SourceKind, TenantNumbers
 
-POST_MERGE = ("CI", "builds", "error rates", "health")
-NOTHING_CHECKS = "not configured: nothing here can look"
 UNDECLARED = "not declared: no source can prove it"
-
-
-def validation(context: Context, pulse: Pulse) -> Found:
-    """Step 8: what was merged since the last pulse, and open pull requests that touch infrastructure.
-
-    The checks themselves need sources this profile does not have, so every one of them is `unknown`.
-    """
-    earlier = [p for p in context.pulses.latest(5) if p.number < pulse.number]
-    since = earlier[0].started_at if earlier else pulse.started_at - DAY
-    watched: list[Json] = []
-    reviews: list[Json] = []
-    errors: list[str] = []
-    for project_id, repo in context.rules.repos.items():
-        try:
-            for merge in context.door.forge.merges_since(repo, since):
-                subject = clean(merge.subject)
-                watched.append({"project": project_id, "sha": merge.sha, "subject": subject, "at": merge.at})
-                proof = Evidence(kind="commit", ref=merge.sha, text=subject, at=merge.at)
-                for check in POST_MERGE:
-                    context.findings.put(
-                        _unknown(context, pulse, f"after merge:{check}", merge.sha, NOTHING_CHECKS, proof)
-                    )
-            for pr in context.door.forge.prs(repo):
-                if pr.task_id and pr.author == context.agent:
-                    continue
-                kinds = by_kind(context.door.forge.pr_files(repo, pr.number))
-                groups = [label_of(kind) for kind in kinds if kind in INFRA]
-                if groups:
-                    reviews.append(
-                        {"project": project_id, "number": pr.number, "title": clean(pr.title), "groups": sorted(groups)}
-                    )
-                    proof = Evidence(kind="pr", ref=f"#{pr.number}", text=clean(pr.title), at=pr.created_at)
-                    context.findings.put(
-                        _unknown(context, pulse, "pre-merge review", f"#{pr.number}", NOTHING_CHECKS, proof)
-                    )
-        except ForgeError as error:
-            errors.append(f"{project_id}: not watched: {error}")
-    data: Json = {"merges": watched, "reviews": reviews, "errors": errors, "since": since}
-    if errors and not watched:
-        return Found(state=DataState.ERROR, note=errors[0], data=data)
-    note = f"{plural(len(watched), 'merge')}, {plural(len(reviews), 'review')}"
-    return Found(state=DataState.UNKNOWN, note=note, data=data)
+_METRICS = "metrics"
 
 
 def isolation(context: Context, pulse: Pulse) -> Found:
-    """Step 9: tenants and points, each `unknown` until a source can prove it."""
-    cells = 0
+    """Step 9: tenants and points, each `unknown` until a source can prove it; the metrics by what was measured."""
+    numbers = _numbers(context)
     proof = Evidence(kind="policy", ref="stas.toml", text="tenants are named, how they are kept apart is not declared")
+    verdicts: Counter[str] = Counter()
     for project_id, tenants in context.rules.tenants.items():
         for tenant in tenants:
             for point in ISOLATION_POINTS:
-                context.findings.put(
-                    _unknown(context, pulse, f"isolation:{point}", f"{project_id}/{tenant}", UNDECLARED, proof)
-                )
-                cells += 1
-    note = f"{cells} cells unknown" if cells else "no tenants named"
+                said = numbers(tenant) if point == _METRICS else None
+                said = said or Said(subject=point, verdict="unknown", reason=UNDECLARED, evidence=(proof,))
+                subject = replace(said, subject=f"{project_id}/{tenant}")
+                context.findings.put(subject.finding(context, pulse, check=f"isolation:{point}"))
+                verdicts[said.verdict] += 1
+    unknown, cells = verdicts["unknown"], verdicts.total()
+    note = f"{unknown} cells unknown" if cells else "no tenants named"
+    if verdicts["flagged"]:
+        note = f"{verdicts['flagged']} flagged, {unknown} unknown"
     data: Json = {"tenants": {p: list(t) for p, t in context.rules.tenants.items()}, "points": list(ISOLATION_POINTS)}
     return Found(state=DataState.UNKNOWN, note=note, data=data)
 
 
-def _unknown(context: Context, pulse: Pulse, check: str, subject: str, reason: str, proof: Evidence) -> Finding:
-    return Finding(
-        id=f"{pulse.id}:{check}:{subject}",
-        pulse_id=pulse.id,
-        check=check,
-        subject=subject,
-        verdict="unknown",
-        reason=reason,
-        evidence=(proof,),
-        at=context.clock.now(),
-    )
+def _numbers(context: Context) -> Callable[[str], Said | None]:
+    """What the metrics say of a tenant (R116, R117); None if no source of metrics is named."""
+    outside = Outside(context)
+    told = outside.told(SourceKind.METRICS)
+    found = {item.tenant: (source, item) for source, item in outside.things(TenantNumbers, told.good)}
+
+    def of(tenant: str) -> Said | None:
+        if not told.configured:
+            return None
+        source, item = found.get(tenant, ("", None))
+        verdict, reason = metrics_point(item)
+        proof = (Evidence(kind="query", ref=f"{source}:{tenant}", text=reason, at=told.at),) if item else ()
+        doubtful = bool(told.doubts) and verdict != "flagged"
+        return Said(
+            subject=_METRICS,
+            verdict="unknown" if doubtful or not told.good else verdict,
+            reason="; ".join(filter(None, (reason if told.good else "", told.why))) or "nobody was asked",
+            evidence=(*proof, *told.proof),
+            at=told.at,
+            expires_at=told.expires_at,
+        )
+
+    return of
 
 
 # steps with effects --------------------------------------------------------------------------------
@@ -189,7 +166,11 @@ def gather_tray(context: Context, pulse: Pulse) -> Json:
     health = context.pulses.steps(pulse.id)[5]
     for pattern in health.data.get("patterns", ()):
         if pattern["suggestion"]:
-            gathered.append((pattern["suggestion"], pattern["line"], "P2", f"{pattern['count']} messages say so"))
+            said = "; ".join(filter(None, (pattern["line"], pattern.get("measured", ""))))
+            gathered.append((pattern["suggestion"], said, "P2", f"{pattern['count']} messages say so"))
+    for merge in context.pulses.steps(pulse.id)[7].data.get("merges", ()):
+        if (draft := merge.get("draft")) and draft["projectId"] == project_id and not draft["duplicates"]:
+            gathered.append((draft["title"], draft["description"], draft["priority"], "it went wrong after a merge"))
     gathered += _carried_over(context, pulse, project_id)
     open_titles = [task.title for task in context.door.platform.tasks(project_id)] if project_id else []
     items = proposals.tray(gathered, open_titles=open_titles)
@@ -222,12 +203,19 @@ def report(context: Context, pulse: Pulse) -> Progress:
         step = _set(context, pulse, 11, StepState.DONE, "nothing for a direct message", {"messaged": False})
         return Progress(pulse=pulse, step=step, say="Report: no category fits, nobody is disturbed")
     cause = genuine[0]
+    limited = _limited(context, pulse)
+    if limited is not None:
+        return limited
     answer = _effect(
         context,
         pulse,
         "slack_action",
         "slack_dm",
-        {"message": state.get("slack_text") or slack_text(context, pulse, cause.subject), "category": "incident"},
+        {
+            "message": state.get("slack_text") or slack_text(context, pulse, cause.subject),
+            "category": "incident",
+            "item": f"message:{cause.id}",
+        },
         caused_by=cause.id,
     )
     waiting = _waits(context, pulse, 11, answer, f"Message to {context.rules.human}")
@@ -236,12 +224,27 @@ def report(context: Context, pulse: Pulse) -> Progress:
     if answer.status in ("expired", "stale"):
         context.pulses.save_work(pulse.id, {"slack_action": None}, actor=context.agent)
         return Progress(pulse=pulse, step=steps[10], say="The message expired unanswered. Step to ask again.")
+    if answer.status == "failed":
+        limited = _limited(context, pulse)
+        if limited is not None:
+            context.pulses.save_work(pulse.id, {"slack_action": None}, actor=context.agent)
+            return limited
     _heard(context, pulse, answer)
     note = (
         f"Slack: {answer.result.get('state', answer.status)}" if answer.status == "ok" else f"not sent: {answer.reason}"
     )
     step = _set(context, pulse, 11, StepState.DONE, note, {"messaged": answer.status == "ok", "answer": answer.reason})
     return Progress(pulse=pulse, step=step, say=f"Report: {note}", answer=answer)
+
+
+def _limited(context: Context, pulse: Pulse) -> Progress | None:
+    """While the service listens to nobody (429), nothing is asked again; None while it listens."""
+    messenger = context.door.messenger
+    if messenger is None or not messenger.limited_s:
+        return None
+    wait = max(1, round(messenger.limited_s))
+    step = _set(context, pulse, 11, StepState.ACTIVE, f"Slack takes no message for {wait} s")
+    return Progress(pulse=pulse, step=step, needs="blocked", say=f"Slack takes no message for {wait} s; step then")
 
 
 def slack_text(context: Context, pulse: Pulse, subject: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from stas_tui.gates.contract import BadCall
 from stas_tui.gates.policy import refuse_secrets
-from stas_tui.pulse import after, executing, look, summary_facts
+from stas_tui.pulse import after, executing, look, summary_facts, validating
 from stas_tui.pulse.context import Context, Found, Progress
 from stas_tui.pulse.executing import ReviewRefused
 from stas_tui.pulse.summary import render_summary
@@ -33,7 +33,7 @@ STEPS: dict[int, Callable[[Context, Pulse], Found]] = {
     4: look.visions,
     5: look.queue,
     6: look.health,
-    8: after.validation,
+    8: validating.validation,
     9: after.isolation,
 }
 """The steps that only look; 7, 10 and 11 have effects and phases of their own."""

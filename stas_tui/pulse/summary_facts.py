@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from stas_tui.pulse import summary_done as done
 from stas_tui.pulse.context import Context
+from stas_tui.pulse.summary_health import Health, state_of
 from stas_tui.pulse.summary_model import (
-    CheckFact,
-    ChecksFacts,
-    DeployFacts,
     InboxFacts,
     IsolationPoint,
     Item,
@@ -40,7 +38,6 @@ INFRA_POINTS = (
     ("R112", "Logging includes tenant context"),
 )
 _CHANGES = ("spawn_executor", "commit_changes", "open_pull_request")
-_CONCLUSIONS = {"ok": "success", "degraded": "pending", "failed": "failure", "unknown": "missing"}
 
 
 def facts(context: Context, pulse: Pulse) -> SummaryFacts:
@@ -55,6 +52,7 @@ def facts(context: Context, pulse: Pulse) -> SummaryFacts:
     changed = bool(work.get("commit")) or any(a.tool in _CHANGES and a.outcome for a in actions)
     is_deploy = bool(task and deploy_like(task, work.get("prompt") or ""))
     findings = context.findings.of_pulse(pulse.id)
+    health = Health(context, pulse, steps, findings)
     return SummaryFacts(
         ended_at=end,
         number=pulse.number,
@@ -67,9 +65,9 @@ def facts(context: Context, pulse: Pulse) -> SummaryFacts:
         memories=_memories(steps[1], work),
         projects=_projects(steps[2]),
         visions=_visions(steps[3], steps[2]),
-        ci=_checks(findings, steps[5], "CI"),
-        builds=_checks(findings, steps[5], "builds"),
-        deploys=_deploys(steps[5]),
+        ci=health.checks("CI"),
+        builds=health.checks("builds"),
+        deploys=health.deploys(),
         task=done.task_fact(context, work, task),
         no_task_because=done.no_task(steps[6], work),
         method=done.method(context, pulse, work),
@@ -80,8 +78,11 @@ def facts(context: Context, pulse: Pulse) -> SummaryFacts:
         deploy_like=is_deploy,
         rollbacks=done.rollbacks(task, work, actions, is_deploy),
         lessons=done.lessons(actions),
-        urgent=done.urgent(context, actions, work),
-        dead_sources=tuple((step.name, step.note) for step in steps if step.state is StepState.FAILED),
+        urgent=(*health.burning(), *done.urgent(context, actions, work)),
+        dead_sources=(
+            *((step.name, step.note) for step in steps if step.state is StepState.FAILED),
+            *health.dead(),
+        ),
         slack=done.slack(actions),
         proposals=tuple(Item(text=i["title"]) for i in (work.get("tray") or {}).get("items", ())),
         pending_gates=tuple(
@@ -111,23 +112,12 @@ def _claimed(actions: list[Action]) -> Json | None:
     return None
 
 
-def _state(step: Step) -> tuple[DataState, str]:
-    if step.state is StepState.SKIPPED:
-        return DataState.UNKNOWN, step.note or "the step was skipped"
-    if step.state in (StepState.TODO, StepState.ACTIVE):
-        return DataState.UNKNOWN, "the step was not done"
-    if step.state is StepState.FAILED:
-        stale = step.data.get("state") == DataState.STALE.value
-        return DataState.STALE if stale else DataState.ERROR, step.note
-    return step.data_state, "" if step.data_state in (DataState.OK, DataState.EMPTY) else step.note
-
-
 def _step_proof(step: Step) -> tuple[Evidence, ...]:
     return (Evidence(kind="event", ref=f"step {step.n}", text=step.note, at=step.ended_at),)
 
 
 def _inbox(step: Step) -> InboxFacts:
-    state, reason = _state(step)
+    state, reason = state_of(step)
     counts = step.data.get("counts", {})
     brief = [
         Item(text=f"{kind} from {sender}: {subject}")
@@ -144,7 +134,7 @@ def _inbox(step: Step) -> InboxFacts:
 
 
 def _memories(step: Step, work: Json) -> MemoryFacts:
-    state, reason = _state(step)
+    state, reason = state_of(step)
     cited: dict[str, str] = {}
     for hits in (work.get("lessons") or {}).values():
         for hit in hits:
@@ -162,7 +152,7 @@ def _memories(step: Step, work: Json) -> MemoryFacts:
 
 
 def _projects(step: Step) -> ProjectFacts:
-    state, reason = _state(step)
+    state, reason = state_of(step)
     return ProjectFacts(
         state=state,
         reason=reason,
@@ -178,7 +168,7 @@ def _visions(step: Step, projects: Step) -> tuple[VisionFact, ...]:
     for project_id, name in names.items():
         entry = read.get(project_id)
         if entry is None:
-            _, reason = _state(step)
+            _, reason = state_of(step)
             found.append(VisionFact(project=name, read=False, state=DataState.UNKNOWN, reason=reason))
             continue
         found.append(
@@ -194,22 +184,6 @@ def _visions(step: Step, projects: Step) -> tuple[VisionFact, ...]:
             )
         )
     return tuple(found)
-
-
-def _checks(findings: list[Finding], scan: Step, subject: str) -> ChecksFacts:
-    """R135, R136: what step 6 found of a pipeline; a scan that did not run knows nothing."""
-    found = [finding for finding in findings if finding.check == "health" and finding.subject == subject]
-    if scan.state is not StepState.DONE or not found:
-        return ChecksFacts(state=DataState.UNKNOWN, reason=_state(scan)[1] or "it was not looked at")
-    if all(finding.verdict == "unknown" for finding in found):
-        return ChecksFacts(state=DataState.UNKNOWN, reason=found[0].reason)
-    return ChecksFacts(
-        state=DataState.OK,
-        checks=tuple(
-            CheckFact(name=finding.subject, conclusion=_CONCLUSIONS[finding.verdict], evidence=finding.evidence)
-            for finding in found
-        ),
-    )
 
 
 def _isolation(findings: list[Finding]) -> tuple[IsolationPoint, ...]:
@@ -228,24 +202,3 @@ def _isolation(findings: list[Finding]) -> tuple[IsolationPoint, ...]:
             )
         )
     return tuple(points)
-
-
-def _deploys(step: Step) -> DeployFacts:
-    _, reason = _state(step)
-    deploys = step.data.get("deploys")
-    if deploys is None:
-        return DeployFacts(state=DataState.UNKNOWN, reason=reason or "not asked")
-    dead = deploys["state"] == DataState.ERROR.value
-    linked = step.data.get("linked", ())
-    return DeployFacts(
-        state=DataState.ERROR if dead else DataState.OK,
-        reason=deploys["reason"],
-        evidence=tuple(
-            Evidence(kind="commit", ref=sha, text=subject, at=at) for sha, at, _, subject in deploys["forge"]
-        ),
-        forge=None if dead else len(deploys["forge"]),
-        memory=None if deploys["memory"] is None else len(deploys["memory"]),
-        issues=tuple(
-            Item(text=said, evidence=(Evidence(kind="message", ref=message, text=said),)) for message, _, said in linked
-        ),
-    )

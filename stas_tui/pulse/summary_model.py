@@ -85,11 +85,18 @@ class ChecksFacts(Source):
     """CI pipeline or container builds of step 6 (R135, R136)."""
 
     checks: tuple[CheckFact, ...] = ()
+    said: tuple[str, ...] = ()
+    """Why, in lines under the value; without any it follows from the checks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployFacts(Source):
     """Recent deployments of step 6 (R137)."""
+
+    deployments: int | None = None
+    """What a source of deployments recorded; None if none was asked."""
+    open: str = ""
+    """Why nobody can say that there was no trouble; empty if everybody answered."""
 
     forge: int | None = None
     """What the forge saw in 24 hours; None if it could not be asked."""

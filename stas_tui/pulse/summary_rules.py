@@ -168,6 +168,8 @@ def _verdict(key: str, label: str, source: ChecksFacts, words: tuple[str, str, s
         value, known, strict = f"Unknown (not finished: {_names(open_)})", UNKNOWN, worst
     else:
         value = good
+    if source.said and known == SEEN:
+        below = tuple(quoted(line, 240) for line in source.said)
     proof = (*source.evidence, *(item for check in source.checks for item in check.evidence))
     return FieldValue(key=key, label=label, value=value, below=below, known=known, evidence=proof, strict=strict)
 
@@ -187,16 +189,26 @@ def _names(names: Sequence[str]) -> str:
 
 
 def deploys(facts: SummaryFacts) -> FieldValue:
-    """R137: what the forge saw, what memory knows where they differ, and the trouble reported after."""
+    """R137: what each side saw where they differ, and the trouble after; silence of the dead is not «no issues»."""
     source = facts.deploys
     issues = f"{count(len(source.issues), 'issue')} reported" if source.issues else "no issues reported"
     if source.issues:
         issues += f": {'; '.join(quoted_items(source.issues[:3]))}"
+    elif source.open:
+        issues = f"issues not known ({quoted(source.open, 160)})"
     known, strict = SEEN, ""
     if source.forge is not None:
-        differs = source.memory is not None and source.memory != source.forge
-        said = f" (memory knows {source.memory})" if differs else ""
+        sides = []
+        if source.deployments is not None and source.deployments != source.forge:
+            sides.append(f"{count(source.deployments, 'deployment')} recorded")
+        if source.memory is not None and source.memory != source.forge:
+            sides.append(f"memory knows {source.memory}")
+        said = f" ({'; '.join(sides)})" if sides else ""
         value = f"{source.forge} in last 24h{said}, {issues}"
+        if source.open and not source.issues:
+            known, strict = UNKNOWN, f"{source.forge} in last 24h{said}, not verified"
+        elif source.open:
+            value += f"; not all is known ({quoted(source.open, 160)})"
     else:
         memory = f"; memory knows {source.memory}" if source.memory is not None else ""
         trouble = f", {issues}" if source.issues else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from stas_tui.pulse.summary import (
     ActionFact,
     BranchProof,
@@ -93,3 +95,29 @@ WHOLE = SummaryFacts(
     proposals=(Item(text="infra: add alerts for checkout"),),
     pending_gates=(Item(text="review verdict for #9"),),
 )
+
+RED_SAID = "failed: unit (timed_out)"
+BURNING = replace(
+    WHOLE,
+    ci=ChecksFacts(
+        state=OK,
+        checks=(CheckFact(name="shop", conclusion="failure"), CheckFact(name="docs", conclusion="missing")),
+        said=(f"shop: {RED_SAID}; docs: not configured",),
+        evidence=proof("check", "shop/9f2c41a/unit"),
+    ),
+    builds=ChecksFacts(state=DataState.UNKNOWN, reason="builds:shop stale: last answer 11:00Z (6m ago)"),
+    deploys=DeployFacts(
+        state=OK,
+        forge=3,
+        deployments=2,
+        memory=2,
+        open="deploys:shop error: 502, last answer 11:00Z (6m ago)",
+    ),
+    urgent=(Item(text="still burning: critical CheckoutDown on checkout (acme), since 10:56Z (10m)"),),
+    dead_sources=(
+        ("builds:shop", "stale: last answer 11:00Z (6m ago)"),
+        ("deploys:shop", "error: 502, last answer 11:00Z (6m ago)"),
+        ("alertmanager", "replayed: a recording, nobody was asked"),
+    ),
+)
+"""A pulse at whose end something burns and several sources are in doubt."""

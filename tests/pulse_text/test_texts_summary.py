@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from summary_world import END, OK, POINTS, WHOLE
+from summary_world import BURNING, END, OK, POINTS, WHOLE
 
 from stas_tui.pulse.summary import (
     ActionFact,
@@ -57,7 +57,13 @@ def below(facts: SummaryFacts, label: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("name", "facts", "strict"),
-    [("summary_whole.md", WHOLE, False), ("summary_strict.md", WHOLE, True), ("summary_empty.md", EMPTY, False)],
+    [
+        ("summary_whole.md", WHOLE, False),
+        ("summary_strict.md", WHOLE, True),
+        ("summary_empty.md", EMPTY, False),
+        ("summary_burning.md", BURNING, False),
+        ("summary_burning_strict.md", BURNING, True),
+    ],
 )
 def test_r130_equals_its_golden_byte_for_byte(name: str, facts: SummaryFacts, strict: bool) -> None:
     assert render_summary(facts, strict=strict) == (GOLDEN / name).read_text(encoding="utf-8")
@@ -165,6 +171,30 @@ def test_r137_sources_that_differ_are_both_there() -> None:
     assert head(agreed, "Recent Deploys") == "2 in last 24h, no issues reported"
     dead = replace(WHOLE, deploys=DeployFacts(state=DataState.ERROR, reason="refused", memory=2))
     assert head(dead, "Recent Deploys") == "Unknown (error: refused); memory knows 2"
+
+
+def test_r135_the_reason_stands_below_whatever_the_word() -> None:
+    for conclusion, value in (("success", "Green"), ("pending", "Yellow"), ("failure", "Red")):
+        checks = (CheckFact(name="shop", conclusion=conclusion),)
+        ci = ChecksFacts(state=OK, checks=checks, said=("2 checks *read*",))
+        assert f"- CI Pipeline: {value}\n  2 checks \\*read\\*\n" in render_summary(replace(WHOLE, ci=ci))
+
+
+@pytest.mark.parametrize("deployments", [None, 3])
+def test_r137_deployments_are_named_only_where_they_differ(deployments: int | None) -> None:
+    agreed = replace(WHOLE, deploys=DeployFacts(state=OK, forge=3, memory=3, deployments=deployments))
+    assert head(agreed, "Recent Deploys") == "3 in last 24h, no issues reported"
+
+
+def test_r137_d15_silence_of_a_dead_source_is_not_no_issues() -> None:
+    facts = replace(WHOLE, deploys=DeployFacts(state=OK, forge=2, memory=2, open="inbox: refused"))
+    assert head(facts, "Recent Deploys") == "2 in last 24h, issues not known (inbox: refused)"
+    strict = render_summary(facts, strict=True)
+    assert "- Recent Deploys: 2 in last 24h, not verified\n  2 in last 24h, issues not known (inbox: refused)" in strict
+    found = replace(facts.deploys, issues=WHOLE.deploys.issues)
+    assert head(replace(facts, deploys=found), "Recent Deploys").endswith("; not all is known (inbox: refused)")
+    rows = {row.label: row for row in summary_form(facts)}
+    assert rows["Recent Deploys"].known == "unknown"
 
 
 def test_r138_claimed_without_a_workspace_says_so() -> None:

@@ -326,7 +326,7 @@ def test_R99_a_dead_forge_watches_nothing_and_says_so(shop: Shop) -> None:
     shop.wire(forge=lambda real: like(real, DeadForge))
     finish_without_work(shop, 8)
     assert step(shop, 8).state is StepState.FAILED
-    assert "not watched: forge is down" in step(shop, 8).note
+    assert "not watched since 11:06Z: forge is down" in step(shop, 8).note
 
 
 def test_D25_every_cell_of_the_matrix_is_unknown_with_a_reason(shop: Shop) -> None:
