@@ -151,7 +151,7 @@ def build(
     )
     door = Door(
         platform=LocalPlatform(world, settings.agent_name, clock, columns=settings.columns),
-        forge=LocalGitForge(prs=world, workspaces=world, root=profile.clones, archive=profile.archive, clock=clock),
+        forge=_forge(profile, settings, world, clock, environ),
         executor=CommandExecutor(profile.runs, clock),
         journal=journal,
         pulses=Pulses(record, journal, new_id=partial(new_id, "p") if new_id else None),
@@ -182,6 +182,25 @@ def build(
     )
 
 
+def _forge(
+    profile: Profile, settings: Settings, world: World, clock: Clock, environ: Mapping[str, str]
+) -> LocalGitForge:
+    """Plain git, with pull requests on GitHub for the projects that name a repository there."""
+    if not any(project.ci.github for project in settings.project):
+        return LocalGitForge(prs=world, workspaces=world, root=profile.clones, archive=profile.archive, clock=clock)
+    from stas_tui.forges.github import GithubForge
+    from stas_tui.health.ci import github_api
+
+    return GithubForge(
+        api=github_api(settings.github, clock, environ),
+        prs=world,
+        workspaces=world,
+        root=profile.clones,
+        archive=profile.archive,
+        clock=clock,
+    )
+
+
 def decider(settings: Settings) -> str:
     """The name of the person at this terminal, empty if the configuration does not know them."""
     from stas_tui.config import person_for
@@ -206,7 +225,14 @@ def rules_of(settings: Settings) -> Rules:
         agent=settings.agent_name,
         environment=settings.environment,
         repos={
-            p.id: Repo(project_id=p.id, url=p.where, base=p.base_branch, main=p.main_branch, checkout=p.repository)
+            p.id: Repo(
+                project_id=p.id,
+                url=p.where,
+                base=p.base_branch,
+                main=p.main_branch,
+                checkout=p.repository,
+                github=p.ci.github,
+            )
             for p in settings.project
         },
         preset=preset,

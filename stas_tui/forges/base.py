@@ -14,6 +14,9 @@ from storage.records import Changes, FileChange, Merge, OriginProof, PullRequest
 class ForgeError(StasError):
     """git or the forge refused or could not answer; `remote` holds the lines the remote printed."""
 
+    sent: bool = True
+    """Whether a write may have been carried out all the same; False is proof that it was not."""
+
     def __init__(self, what: str, mend: str = "", *, remote: Sequence[str] = ()) -> None:
         super().__init__(what, mend)
         self.remote = tuple(remote)
@@ -52,6 +55,8 @@ class Repo:
     main: str = "main"
     checkout: str = ""
     """The user's own working copy, if the profile was made from one; only ever read."""
+    github: str = ""
+    """`owner/name` on GitHub, if its pull requests live there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

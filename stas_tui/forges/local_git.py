@@ -20,7 +20,7 @@ from stas_tui.forges.locks import locked
 from stas_tui.forges.merged import is_ancestor
 from stas_tui.forges.names import is_sha, printable, raw_path
 from stas_tui.forges.pulls import MERGES_LISTED, PullRequests, Pulls
-from stas_tui.forges.remote import Mirror, Remote, shown
+from stas_tui.forges.remote import Mirror, Remote, Tag, shown
 from stas_tui.forges.workspaces import Builder, Places, delete, read_card, remove
 from storage.clock import Clock
 from storage.records import Changes, Merge, OriginProof, PullRequest, Workspace
@@ -104,6 +104,15 @@ class LocalGitForge(Forge):
     def merges_since(self, repo: Repo, since: int) -> list[Merge]:
         """What landed on the base branch after `since` (ms), newest first, each sha once; see `pulls.Pulls`."""
         return self._pulls.merges_since(self._fresh(repo), since)
+
+    def tags(self, repo: Repo) -> list[Tag]:
+        """Tags of commits, newest first; see `remote.Mirror.tags`."""
+        return self._mirror(repo).tags()
+
+    def write_commit(self, repo: Repo, sha: str, into: Path) -> None:
+        """Write a commit's files into a fresh folder, without hooks, filters or links to any repository."""
+        mirror = self._mirror(repo)
+        write_out(self._git, mirror.dir, mirror.commit(sha), into.absolute())
 
     # pull requests --------------------------------------------------------------------------------
 

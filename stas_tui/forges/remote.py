@@ -29,6 +29,9 @@ _UNREACHABLE = re.compile(
     re.IGNORECASE,
 )
 _OWNER = re.compile(r"dubious ownership")
+_TAG = "%(creatordate:unix) %(objecttype) %(objectname) %(*objecttype) %(*objectname) %(refname:strip=2)"
+TAGS_LISTED = 200
+"""At most so many tags are read."""
 _SCP_LIKE = re.compile(r"[A-Za-z0-9_.@-]+:(?!//)")
 
 
@@ -183,6 +186,15 @@ class Seen:
     sha: str
 
 
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A tag of a commit; `at` is when it was made, or the commit's time for a plain one (ms)."""
+
+    name: str
+    sha: str
+    at: int
+
+
 class Mirror(Remote):
     """A bare copy of a remote's branches, fetched on demand; it answers the questions about content."""
 
@@ -208,6 +220,31 @@ class Mirror(Remote):
             except GitFailed as error:
                 raise explained(error, self.url) from error
             self._note_base()
+
+    def tags(self) -> list[Tag]:
+        """Tags of commits on the remote now, newest first, at most `TAGS_LISTED`. Raises as `fetch`."""
+        with locked(self._lock):
+            if not (self.dir / "HEAD").is_file():
+                self.git.run("init", "--quiet", "--bare", "--template=", str(self.dir))
+            try:
+                self.git.run(
+                    "fetch", "--quiet", "--no-tags", "--prune", "--no-write-fetch-head", "--no-auto-maintenance",
+                    "--", self.url, "+refs/tags/*:refs/tags/*",
+                    git_dir=self.dir, remote=True,
+                )  # fmt: skip
+            except GitFailed as error:
+                raise explained(error, self.url) from error
+            done = self.git.run(
+                "for-each-ref", "--sort=-creatordate", f"--count={TAGS_LISTED}", f"--format={_TAG}", "refs/tags",
+                git_dir=self.dir,
+            )  # fmt: skip
+        found = []
+        for line in done.lines:
+            at, kind, sha, inner, inner_sha, name = line.split(" ", 5)
+            commit = sha if kind == "commit" else inner_sha if inner == "commit" else ""
+            if at.isdecimal() and is_sha(commit):
+                found.append(Tag(name, commit, int(at) * 1000))
+        return found
 
     def tip(self, branch: str) -> str | None:
         """The mirrored head of a branch; None if there is none."""

@@ -284,11 +284,12 @@ class OpenPullRequest(BaseTool):
                 key=key,
             )
         except ForgeError as error:
+            what = f"The branch was pushed, but opening the pull request failed: {error.what}"
+            if not error.sent:
+                raise NotDone(what, error.mend) from error
             effect = self.find(action, key)
             if effect is None:
-                raise Uncertain(
-                    f"The branch was pushed, but opening the pull request failed: {error.what}", error.mend
-                ) from error
+                raise Uncertain(what, error.mend) from error
             return effect
         return self._read_back(action, pr.number)
 
