@@ -70,9 +70,22 @@ tenants = {listed(plan.tenants)}
 isolation_level = "unknown"
 services = []
 
+# What is not named here is unknown on every screen, never green.
 # [[project.health]]
 # name = "api"
 # url = "https://staging.example.com/healthz"
+# version_field = "version"
+
+# [project.ci]
+# github = "owner/name"
+# required = ["test"]
+# builds = ["image"]
+
+# [[alertmanager]]
+# url = "http://127.0.0.1:9093"
+
+# [[prometheus]]
+# url = "http://127.0.0.1:9090"
 
 # The program that does the work of an execution prompt.
 [executor]

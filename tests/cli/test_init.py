@@ -285,11 +285,12 @@ def test_the_commented_lines_are_valid_too(repository: Path, tmp_path: Path) -> 
     """A person who takes the comment signs away from the suggested settings gets a file that loads."""
     report = create(InitOptions(path=repository), Locations.find(tmp_path / "home"), os_user="ada")
     lines = report.config_file.read_text().splitlines()
-    setting = [line[2:] if line.startswith("# ") and (" = " in line or "[[" in line[:4]) else line for line in lines]
+    setting = [line[2:] if line.startswith("# ") and (" = " in line or line[2] == "[") else line for line in lines]
     text = "\n".join(line for line in setting if "Without" not in line)
     settings = load_text(text, report.config_file, report.profile)
     assert settings.person[0].os_user == "ada"
     assert settings.project[0].health[0].name == "api"
+    assert (settings.project[0].ci.github, settings.alertmanager[0].url) == ("owner/name", "http://127.0.0.1:9093")
     assert settings.agent_id("Finn") == "agent-id-of-finn"
 
 
