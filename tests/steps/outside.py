@@ -54,9 +54,10 @@ NAMES = {
 
 
 def watched(shop: Shop) -> Shop:
-    """The same shop with every source named in its configuration."""
+    """The same shop with every source named in its configuration; pull requests stay where they can be asked here."""
     shop.configure(extra=CONFIG)
     shop.reopen()
+    shop.wire(rules={"repos": {"shop": replace(shop.repo, github="")}})
     return shop
 
 
