@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,12 +16,13 @@ from textual.command import CommandPalette
 from textual.keys import _character_to_key
 from textual.screen import Screen
 
+from stas_tui.notify.terminal import Kind
 from stas_tui.screens.commands import Palette, PulseCommands
 from stas_tui.screens.common import Told
 from stas_tui.screens.evidence import evidence_text
 from stas_tui.screens.hand import Hand
 from stas_tui.screens.main import MainScreen
-from stas_tui.screens.outside import set_window_title
+from stas_tui.screens.outside import Calls
 from stas_tui.screens.small import TooSmall, too_small
 from stas_tui.wiring import Application
 from widgets import themes
@@ -58,8 +59,10 @@ class StasApp(App[None], inherit_bindings=False):
         Binding("ctrl+q", "quit", "quit now", id="app.quit_now", priority=True, show=False, tooltip="Leave at once."),
     ]
 
-    def __init__(self, application: Application, *, environ: Mapping[str, str] | None = None) -> None:
-        """`environ` says what the terminal can show; the process's own by default."""
+    def __init__(
+        self, application: Application, *, environ: Mapping[str, str] | None = None, on_call: bool = False
+    ) -> None:
+        """`environ` says what the terminal can show; the process's own by default. `on_call` opens on that list."""
         super().__init__()
         environ = os.environ if environ is None else environ
         self.application = application
@@ -74,7 +77,8 @@ class StasApp(App[None], inherit_bindings=False):
         self.set_keymap(
             {name: ",".join(map(textual_key, keys)) for name, keys in settings.keys.items() if name in settings.keymap}
         )
-        self._waiting = 0
+        self.calls = Calls(self, settings, environ)
+        self._on_call = on_call
 
     @property
     def environment(self) -> str:
@@ -93,6 +97,8 @@ class StasApp(App[None], inherit_bindings=False):
         """Free the garbage collector once everything needed for the first paint is there."""
         self.screen_change_signal.subscribe(self, self._fit)
         self.call_after_refresh(self._first_paint)
+        if self._on_call:
+            self.show_on_call()
 
     def _first_paint(self) -> None:
         gc.freeze()
@@ -131,16 +137,18 @@ class StasApp(App[None], inherit_bindings=False):
             markup=False,
         )
 
-    def retitle(self, waiting: int) -> None:
-        """The window's title and the bell: fixed words and a count, never text from outside."""
-        demo = " DEMO" if self.application.settings.demo.enabled else ""
-        title = f"stas{demo}" + (f" ({waiting} wait)" if waiting > 1 else " (1 waits)" if waiting else "")
-        if title != self.title:
-            self.title = title
-            set_window_title(self, title)
-        if waiting > self._waiting:
-            self.bell()
-        self._waiting = waiting
+    def retitle(self, waiting: int, *, gates: Collection[str] | None = None) -> None:
+        """Tell title and bell what waits: the ids of the gates if they are known, and how many things it is in all."""
+        ids = [f"{n}" for n in range(waiting)] if gates is None else list(gates)
+        self.calls.waits({Kind.GATE: ids, Kind.STEP: ["step"] if waiting > len(ids) else []})
+
+    def alarm(self, p0: Collection[str], *, owned: Collection[str] = ()) -> None:
+        """Tell title and bell which P0 there are, by their keys; one that somebody owns counts and does not ring."""
+        self.calls.waits({Kind.P0: p0}, owned=owned)
+
+    def watch_app_focus(self, focused: bool) -> None:
+        """A desktop notice is for somebody who looks elsewhere."""
+        self.calls.focus(focused)
 
     # things several screens ask for ---------------------------------------------------------------
 
@@ -182,6 +190,13 @@ class StasApp(App[None], inherit_bindings=False):
             self.say(sentence, lasting=True)
 
         self.run_worker(close(), group="close", exclusive=True)
+
+    def show_on_call(self) -> None:
+        """Everything that needs a person, above the dashboard; nothing happens if it is open already."""
+        from stas_tui.screens.triage import OnCallScreen
+
+        if not any(isinstance(screen, OnCallScreen) for screen in self.screen_stack):
+            self.push_screen(OnCallScreen())
 
     def action_help(self) -> None:
         """Every key that works here."""

@@ -64,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     pulse = command("pulse", "run one pulse")
     pulse.add_argument("--plain", action="store_true", help="as lines of text, which is also how it runs in a pipe")
 
-    command("oncall", "open the dashboard on everything that needs a person; in a pipe, print that list")
+    command("oncall", "open the dashboard on everything that needs a person")
 
     gates = command("gates", "list the gates that wait for a person")
     gates.add_argument("id", nargs="?", metavar="ID", help="show only this one")

@@ -179,7 +179,7 @@ class Detail(BuiltScroll):
                 [Span("No evidence was collected.", "ink-3")]
             ]
         elif self.tab == "Timeline":
-            rows = _timeline_rows(model.timeline, inner, palette) or [[Span("Nothing happened yet.", "ink-3")]]
+            rows = timeline_rows(model.timeline, inner, palette) or [[Span("Nothing happened yet.", "ink-3")]]
         elif self.tab == "Raw":
             rows = [[Span(row)] for row in wrap(safe_text(model.raw), inner)]
         else:
@@ -243,11 +243,11 @@ def summary_rows(model: DetailModel, width: int, height: int, palette: Palette) 
     left_width = width - right - (2 if two else 0)
     left: list[Line] = []
     for field in model.fields:
-        left += _field_rows(field, left_width, palette)
+        left += field_rows(field, left_width, palette)
     rows: list[Line] = left
     if two:
         room = max(len(left), height - CHART_ROWS - 2 if model.chart else height)
-        moments = _timeline_rows(model.timeline[-max(room, 1) :], right, palette)[-max(room, 1) :]
+        moments = timeline_rows(model.timeline[-max(room, 1) :], right, palette)[-max(room, 1) :]
         rows = []
         for number in range(max(len(left), len(moments))):
             start = list(left[number]) if number < len(left) else []
@@ -258,7 +258,8 @@ def summary_rows(model: DetailModel, width: int, height: int, palette: Palette) 
     return rows
 
 
-def _field_rows(field: Field, width: int, palette: Palette) -> list[Line]:
+def field_rows(field: Field, width: int, palette: Palette) -> list[Line]:
+    """One labelled fact, wrapped."""
     indent = max(LABEL, cell_width(flat(field.label)) + 1)
     mark = [] if field.mark is Mark.NONE else [palette.mark(field.mark), Span(" ")]
     value, note = flat(field.value), flat(field.note)
@@ -275,7 +276,8 @@ def _field_rows(field: Field, width: int, palette: Palette) -> list[Line]:
     return rows
 
 
-def _timeline_rows(moments: Sequence[Moment], width: int, palette: Palette) -> list[Line]:
+def timeline_rows(moments: Sequence[Moment], width: int, palette: Palette) -> list[Line]:
+    """Lines of a timeline, wrapped."""
     rows: list[Line] = []
     for moment in moments:
         at = flat(moment.at)

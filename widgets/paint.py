@@ -30,6 +30,9 @@ ASCII_CLASS = "-ascii"
 """Set this class on the App to draw with ASCII glyphs only."""
 
 
+_PLAIN_RULE = {ord("─"): "-"}
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A piece of one row: text of any origin with a colour token, and a fill token if it is a filled block."""
@@ -80,8 +83,10 @@ class Palette:
     def cut(self, raw: object, width: int) -> str:
         """Any value as one line of at most `width` cells, with the ellipsis of this set of glyphs. For titles only."""
         text = flat(raw, width)
-        if self.ascii_only and text.endswith("…") and not str(raw).rstrip().endswith("…"):
-            return text[:-1] + ornament("ellipsis", True)
+        if self.ascii_only:
+            if text.endswith("…") and not str(raw).rstrip().endswith("…"):
+                text = text[:-1] + ornament("ellipsis", True)
+            text = text.translate(_PLAIN_RULE)
         return text
 
     def own(self, name: str, ink: str = "ink-3") -> Span:

@@ -39,6 +39,8 @@ class PanelModel:
     """Shown instead of the content when `state` is empty, error, denied or unknown; beside the age when stale."""
     age: str = ""
     """How old the data is, in one unit; drawn in the border when stale."""
+    news: str = ""
+    """What has come while the person looked elsewhere, drawn beside the title: `3 new above`."""
 
 
 _SENTENCES: dict[DataState, str] = {
@@ -169,6 +171,8 @@ class Panel(Container):
         model = self._model
         spans = [Span(f"{flat(model.key)} ", "focus")] if model.key else []
         spans.append(Span(flat(model.title), "ink", bold=True))
+        if model.news:
+            spans += [Span("  "), palette.own("up", "warn"), Span(f" {flat(model.news)}", "warn", bold=True)]
         if model.state is DataState.STALE:
             age = f" {flat(model.age)} old" if model.age else ""
             spans += [Span("  "), palette.mark(Mark.UNKNOWN), Span(f" stale{age}", "warn")]

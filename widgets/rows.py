@@ -17,13 +17,15 @@ MIN_FLEXIBLE = 12
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell: a text, an age (`at`, UTC ms), a mark or a spark line; the first that is set is drawn."""
+    """One cell: a text, an age (`at`, UTC ms), a deadline, a mark or a spark line; the last that is set is drawn."""
 
     text: str = ""
     ink: str = ""
     """A colour token; empty takes the column's."""
     bold: bool = False
     at: int | None = None
+    due: int | None = None
+    """UTC ms of a deadline: `due 4m`, and `late 3m` once it is over."""
     mark: Mark | None = None
     sparks: tuple[float | None, ...] | None = None
     top: float | None = None
@@ -121,12 +123,17 @@ class StaticRows:
 
 def stamp(row: ListRow, now: Callable[[], int] | None) -> tuple[object, ...]:
     """What a drawn row depends on: key, version and the ages it shows."""
-    ages = tuple(_age(cell, now) for cell in row.cells if cell.at is not None)
+    ages = tuple(_age(cell, now) for cell in row.cells if cell.at is not None or cell.due is not None)
     return (row.key, row.version, *ages) if ages else (row.key, row.version)
 
 
 def _age(cell: Cell, now: Callable[[], int] | None) -> str:
-    return age(now() - cell.at) if now is not None and cell.at is not None else ""
+    if now is None:
+        return ""
+    if cell.due is not None:
+        left = cell.due - now()
+        return f"due {age(left)}" if left > 0 else f"late {age(-left)}"
+    return age(now() - cell.at) if cell.at is not None else ""
 
 
 def layout(columns: Sequence[Column], width: int, marks: bool) -> list[tuple[int, int]]:
@@ -201,7 +208,8 @@ def _cell_span(
         known = any(value is not None for value in cell.sparks)
         ink = (chosen or "ink-2") if known else "ink-3"
         return Span(spark(cell.sparks, width, palette.ascii_only, cell.top), ink)
-    text = _age(cell, now) if cell.at is not None else palette.cut(cell.text, width)
+    ticks = cell.at is not None or cell.due is not None
+    text = _age(cell, now) if ticks else palette.cut(cell.text, width)
     return Span(_aligned(shorten(text, width), width, column.right), chosen or column.ink, bold)
 
 

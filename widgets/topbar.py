@@ -33,6 +33,8 @@ class TopBarModel:
     live_age: str = ""
     clock: str = ""
     """`14:07Z`."""
+    quiet: str = "nothing waits for you"
+    """Said while `waiting` is 0; something else while nobody has looked yet."""
     name: str = field(default="stas")
 
 
@@ -94,7 +96,7 @@ class TopBar(Painted):
         else:
             self._badge = (0, 0)
             if "quiet" not in missing:
-                spans += [Span("nothing waits for you", "ink-3"), Span("   ")]
+                spans += [Span(flat(model.quiet), "ink-3"), Span("   ")]
         if model.alert:
             spans += [palette.mark(Mark.WARN), Span(f" {flat(model.alert)}  ", "warn", bold=True)]
         if model.mode:

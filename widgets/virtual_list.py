@@ -39,6 +39,8 @@ class VirtualList(LineScroll):
     `selected` is the key to act on; it is None while the list is empty or the item under the cursor is gone.
     """
 
+    STEADY: ClassVar[bool] = False
+    """Keep the cursor's row where it is on the screen also at the top of the list."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "details", id="list.details", show=False),
         Binding("slash", "filter", "filter", id="list.filter"),
@@ -174,7 +176,7 @@ class VirtualList(LineScroll):
         self.set_total(count + 1)
         self._follow(count)
         shift = self._cursor - old_cursor
-        if old_top > 0 and shift and not self._gone:
+        if (old_top > 0 or self.STEADY) and shift and not self._gone:
             self.jump(old_top + shift)
         elif old_top > self.max_scroll_y:
             self.jump(self.max_scroll_y)

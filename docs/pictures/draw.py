@@ -16,6 +16,8 @@ PICTURES = {
     "gate": ("gate", (120, 36)),
     "review": ("review", (120, 36)),
     "main-80x24": ("main", (80, 24)),
+    "oncall": ("oncall", (120, 36)),
+    "oncall-80x24": ("oncall", (80, 24)),
 }
 
 

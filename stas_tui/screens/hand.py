@@ -31,7 +31,7 @@ class Hand:
         self._look = ThreadPoolExecutor(max_workers=1, thread_name_prefix="stas-look")
         self._answer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="stas-answer")
         self._wait = ThreadPoolExecutor(max_workers=4, thread_name_prefix="stas-wait")
-        self._seen: tuple[int, ...] = ()
+        self._seen: dict[str, tuple[int, ...]] = {}
         self._stopped = False
         self.busy = 0
         """How many acts are under way or waiting for their turn."""
@@ -66,13 +66,14 @@ class Hand:
         application = self.application
         return take_view(application.context, idle_mode=application.mode, pulse_id=pulse_id)
 
-    def changed(self) -> bool:
-        """Whether another connection has committed since the last call; on the looking thread."""
+    def changed(self, who: str = "main") -> bool:
+        """Whether another connection has committed since `who` last asked; on the looking thread."""
         try:
             seen = tuple(store.data_version() for store in self.application.stores)
         except StasError:
             return True
-        before, self._seen = self._seen, seen
+        before = self._seen.get(who)
+        self._seen[who] = seen
         return seen != before
 
     def stop(self) -> None:

@@ -16,12 +16,14 @@ from stas_tui.screens.flow import Flow
 from stas_tui.screens.hand import FALLBACK_S
 from stas_tui.screens.inbox_rows import PAGE, InboxRows
 from stas_tui.screens.main_keys import KEY_RANKS, MainKeys
+from stas_tui.screens.oncall_line import OnCallLine
 from storage.records import Message
 from widgets.detail import Detail, DetailModel
 from widgets.keybar import KeyBar
 from widgets.matrix import Matrix
 from widgets.panel import Panel, PanelModel
 from widgets.rows import StaticRows
+from widgets.source_strip import SourceStrip
 from widgets.stepline import PanelTabs, StepLine
 from widgets.stepper import Stepper
 from widgets.topbar import TopBar, TopBarModel
@@ -52,6 +54,7 @@ class MainScreen(MainKeys):
         self._filter = ""
         self._heard: int | None = None
         self._looked_at = 0
+        self.on_call = OnCallLine(self)
         self.queue_rows = StaticRows()
         self.infra_rows = StaticRows()
 
@@ -65,7 +68,7 @@ class MainScreen(MainKeys):
     def compose(self) -> ComposeResult:
         """Both layouts in one tree; the size decides what is displayed."""
         now = self.app.application.clock.now
-        yield TopBar(TopBarModel(environment=self.app.application.settings.environment))
+        yield TopBar(TopBarModel(environment=self.app.application.settings.environment, quiet="reading…"))
         yield StepLine()
         yield PanelTabs()
         with Horizontal(id="body"):
@@ -89,6 +92,7 @@ class MainScreen(MainKeys):
                     )
                     yield Panel(Matrix(id="matrix"), model=PanelModel("Isolation", "4"), id="isolation")
                 yield Detail(DetailModel(empty="Reading…"))
+        yield SourceStrip(id="on-call")
         yield KeyBar(ranks=KEY_RANKS, human="main.gate")
 
     def on_mount(self) -> None:
@@ -110,6 +114,7 @@ class MainScreen(MainKeys):
                 if first:
                     first = False
                     self.call_after_refresh(self.flow.start)
+                    self.on_call.watch()
                 await hand.wait_for(ear.wait, FALLBACK_S)
 
     async def reload(self) -> None:
@@ -176,7 +181,7 @@ class MainScreen(MainKeys):
         self.draw_time()
         self.draw_detail()
         self.refresh_bindings()
-        self.app.retitle(models.waits(view))
+        self.app.retitle(models.waits(view), gates=[action.id for action in view.gates])
 
     def _borders(self, view: View) -> list[PanelModel]:
         return [
@@ -199,7 +204,10 @@ class MainScreen(MainKeys):
             now=application.clock.now(),
             looked_at=self._looked_at,
             doing=self.flow.doing,
+            replayed=self.on_call.replayed,
+            needy=self.on_call.needy,
         )
+        self.on_call.draw()
 
     def draw_detail(self) -> None:
         """What the cursor of the active panel is on."""

@@ -75,6 +75,7 @@ class MainKeys(ClickedKeys, Screen[None]):
         Binding("right_square_bracket", "recorded(1)", "forward", id="main.forward", show=False),
         Binding("ctrl+p", "app.palette", "commands", id="main.palette", tooltip="Find a command by its name."),
         Binding("question_mark", "app.help", "help", id=HELP_KEY.id, tooltip=HELP_KEY.tooltip),
+        Binding("c", "on_call", "on call", id="main.on_call", show=False, tooltip="Everything that needs a person."),
         Binding("q", "quit", "quit", id="main.quit", show=False),
     ]
 
@@ -188,6 +189,10 @@ class MainKeys(ClickedKeys, Screen[None]):
     def action_recorded(self, step: int) -> None:
         """Look at an earlier or later pulse."""
         self.flow.look_at(step)
+
+    def action_on_call(self) -> None:
+        """Everything that needs a person, in one list."""
+        self.app.show_on_call()
 
     def action_quit(self) -> None:
         """Leave; asks while something waits."""

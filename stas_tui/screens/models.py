@@ -60,19 +60,34 @@ def waits(view: View) -> int:
 
 
 def top_bar(
-    view: View, *, environment: str, demo: bool, read_only: bool, now: int, looked_at: int, doing: str = ""
+    view: View,
+    *,
+    environment: str,
+    demo: bool,
+    read_only: bool,
+    now: int,
+    looked_at: int,
+    doing: str = "",
+    replayed: bool = False,
+    needy: int = 0,
 ) -> TopBarModel:
-    """The first line: where, which pulse, who is needed, how fresh; `looked_at` is when nothing newer was known."""
+    """The first line: where, which pulse, who is needed, how fresh; `looked_at` is when nothing newer was known.
+
+    `needy` is how many things on call need a person: while there are some, nobody is told that nothing waits.
+    """
     alert = "DEMO" if demo else ""
     if view.problem:
         alert = "store unavailable"
     elif read_only:
         alert = "read-only"
+    if replayed and not view.problem:
+        alert = f"{alert} REPLAYED".strip()
     pace = "paused" if view.halted else doing or "step mode"
     return TopBarModel(
         environment=environment,
         pulse=f"pulse {view.pulse.number}" if view.pulse else "no pulse",
         waiting=waits(view),
+        quiet=f"{needy} need{'s' if needy == 1 else ''} a person" if needy else "nothing waits for you",
         mode=view.mode.value.upper(),
         pace=pace,
         alert=alert,

@@ -13,14 +13,18 @@ from stas_tui.app import StasApp
 from stas_tui.demo.profile import make_demo
 from stas_tui.locations import Locations
 from stas_tui.screens.gate import GateScreen
+from stas_tui.screens.handover import HandOverScreen
+from stas_tui.screens.incident import IncidentScreen
 from stas_tui.screens.review import ReviewScreen
 from stas_tui.screens.summary import SummaryScreen
 from stas_tui.screens.text_edit import TextScreen
+from stas_tui.screens.triage import OnCallScreen
 from stas_tui.toolbox import Toolbox
 from stas_tui.wiring import Application
 from storage.clock import ManualClock
 from storage.records import Json
 from tests.screens.hands import Hands, open_application, walk
+from tests.screens.oncall_world import ACME, burning, go_to
 
 PERSON = "kim"
 START = 1_795_000_027_000
@@ -111,6 +115,12 @@ def at_prompt(application: Application) -> None:
     application.machine.advance()
 
 
+def at_night(application: Application) -> None:
+    """Alerts fire, CI is red, a source is dead, and a gate waits."""
+    at_gate(application)
+    burning(application)
+
+
 Scene = tuple[Callable[[Application], None], Callable[[StasApp, Hands], Awaitable[None]]]
 
 
@@ -150,6 +160,44 @@ async def show_summary(app: StasApp, hands: Hands) -> None:
     await _push(app, hands, SummaryScreen(text, form, can_confirm=True))
 
 
+async def show_on_call(app: StasApp, hands: Hands) -> None:
+    """The on-call list, on the alert that is worst."""
+    await hands.press("c")
+    await hands.on(OnCallScreen)
+    await go_to(hands, ACME)
+    await hands.sees("after Share the pool")
+
+
+async def show_incident(app: StasApp, hands: Hands) -> None:
+    """Its state document, an hour's work in."""
+    desk = app.application.desk
+    desk.open_incident(ACME, by=PERSON)
+    for kind, text in (
+        ("impact", "acme can read rows of globex since 11:04"),
+        ("status", "identified"),
+        ("note", "the pool hands out a connection of another tenant"),
+        ("decision", "roll back 9f2c41a, do not repair forward"),
+        ("question", "was globex told?"),
+    ):
+        desk.write(ACME, by=PERSON, kind=kind, text=text)
+    desk.role(ACME, by=PERSON, role="commander", who=PERSON)
+    await show_on_call(app, hands)
+    await hands.press("I")
+    await hands.on(IncidentScreen)
+    await hands.sees("was globex told?")
+
+
+async def show_hand_over(app: StasApp, hands: Hands) -> None:
+    """A sheet that somebody else wrote, not read to its end yet."""
+    desk = app.application.desk
+    desk.own([ACME], by="lena")
+    desk.hand_over(by="lena", tried="restarted the pool, no change", questions="was globex told?")
+    await show_on_call(app, hands)
+    await hands.press("H")
+    await hands.on(HandOverScreen)
+    await hands.sees("read to the end first")
+
+
 async def _push(app: StasApp, hands: Hands, screen: Screen[Any]) -> None:
     await app.push_screen(screen)
     await hands.on(type(screen))
@@ -161,6 +209,9 @@ SCENES: dict[str, Scene] = {
     "prompt": (at_prompt, show_prompt),
     "review": (at_health, show_review),
     "summary": (at_health, show_summary),
+    "oncall": (at_night, show_on_call),
+    "incident": (at_night, show_incident),
+    "handover": (at_night, show_hand_over),
 }
 
 
@@ -168,6 +219,7 @@ async def play(scene: str, app: StasApp, pilot: Pilot[None]) -> Hands:
     """Bring the dashboard to a scene and let it settle; toasts are put away."""
     hands = Hands(app, pilot, app.application.clock)
     await hands.quiet()
+    await hands.until(lambda: app.main.on_call.known, "the on-call line is drawn")
     app.clear_notifications()
     await pilot.pause()
     await SCENES[scene][1](app, hands)

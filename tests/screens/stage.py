@@ -59,9 +59,13 @@ def main() -> None:
     with open_application(profile) as application:
         if scene == "hostile":
             hostile(application)
+        elif scene == "attacked":
+            from tests.screens.test_triage_hostile import attacked
+
+            attacked(application)
         elif scene == "gate":
             walk(application, "gate", tool="claim_task")
-        app = StasApp(application)
+        app = StasApp(application, on_call=scene == "attacked")
         if scene == "crash":
 
             def crash() -> None:

@@ -1,4 +1,4 @@
-"""Pictures of the five screens at both sizes, night and day, and without colour: hue, fill and ink are looked at."""
+"""Pictures of the screens at both sizes, night and day, and without colour: hue, fill and ink are looked at."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from widgets import themes
 WIDE, NARROW = (120, 36), (80, 24)
 PICTURES = [
     *((scene, size, "night") for scene in SCENES for size in (WIDE, NARROW)),
-    *((scene, WIDE, "day") for scene in ("main", "gate", "review")),
+    *((scene, WIDE, "day") for scene in ("main", "gate", "review", "oncall")),
     ("main", WIDE, "none"),
     ("gate", NARROW, "none"),
     ("main", WIDE, "ascii"),
+    ("oncall", NARROW, "none"),
+    ("oncall", NARROW, "ascii"),
 ]
 
 
