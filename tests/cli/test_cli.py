@@ -12,6 +12,7 @@ import pytest
 
 from stas_tui import cli, exit_codes
 from stas_tui.commands.common import overrides
+from tests.interruptible import HEARING
 
 Stas = Callable[..., "subprocess.CompletedProcess[str]"]
 HEAVY = (
@@ -188,7 +189,7 @@ def test_ctrl_c_ends_with_130_and_no_traceback(environ: dict[str, str], tmp_path
     subprocess.run(["git", "init", "-q", str(tmp_path / "r")], env=environ, check=True, timeout=60)
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "stas_tui", "init", str(tmp_path / "r")],
+        [*HEARING, sys.executable, "-m", "stas_tui", "init", str(tmp_path / "r")],
         env=environ,
         stdin=theirs,
         stdout=subprocess.PIPE,

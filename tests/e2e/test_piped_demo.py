@@ -20,6 +20,7 @@ from storage.schema_world import open_world
 from storage.world import World
 from tests.e2e.conftest import agreeable
 from tests.e2e.piped import answered, environment, stas
+from tests.interruptible import HEARING
 
 
 def git(profile: Profile, *args: str) -> str:
@@ -92,7 +93,7 @@ def test_end_of_input_in_the_middle_of_an_edit_decides_nothing(home: Path) -> No
 def test_ctrl_c_is_no_decision(home: Path) -> None:
     stas(home, "demo")
     process = subprocess.Popen(
-        [sys.executable, "-m", "stas_tui", "pulse", "--plain"],
+        [*HEARING, sys.executable, "-m", "stas_tui", "pulse", "--plain"],
         env=environment(home),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
