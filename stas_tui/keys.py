@@ -108,6 +108,7 @@ ACTIONS: tuple[KeyAction, ...] = (
     KeyAction("main.forward", ("]",), "forward", "Show the recorded pulse after this one."),
     KeyAction("main.palette", ("ctrl+p",), "commands", "Find a command by its name."),
     KeyAction("main.on_call", ("c",), "on call", "Show everything that needs a person, in one ordered list."),
+    KeyAction("main.task", ("T",), "draft a task", "Fill in the task that a pattern of the infra panel suggests."),
     KeyAction("main.quit", ("q",), "quit", "Leave Stas; asks if a gate is open. Running executors go on."),
     KeyAction("inbox.acknowledge", ("a",), "acknowledge", "Take the message off the inbox; it is kept.", "inbox"),
     KeyAction("inbox.reply", ("w",), "write back", "Answer the sender; a change it asks for waits as a gate.", "inbox"),

@@ -8,7 +8,7 @@ from stas_tui.gates.contract import Answer, BadCall
 from stas_tui.screens import details, models
 from stas_tui.screens.dialogs import Ask, AskReason, ShowText
 from stas_tui.screens.waiting import Waiting
-from storage.records import Action, ActionState, Message, Mode
+from storage.records import Action, ActionState, Json, Message, Mode
 from widgets.detail import DetailModel
 
 MODES = (Mode.OBSERVE, Mode.SUPERVISED, Mode.TRUSTED)
@@ -154,6 +154,23 @@ class Flow(Waiting):
         if reason:
             await self.app.hand.act(self.machine.prefer, task_id, by=self.person, reason=reason)
             self.app.say(f"{task_id} comes first.")
+
+    def draft_task(self, draft: Json) -> None:
+        """A task filled in from a pattern; a person completes it, then it goes through the door."""
+        self._beside("draft", lambda: self._draft_task(draft))
+
+    async def _draft_task(self, draft: Json) -> None:
+        from stas_tui.screens.task_form import TaskForm
+
+        view = self.screen.view
+        args = await self.app.push_screen_wait(TaskForm(draft))
+        if args is None or view is None or view.pulse is None:
+            return
+        toolbox = self.app.application.context.toolbox
+        answer = await self.app.hand.act(
+            toolbox.call, "create_task", args, pulse_id=view.pulse.id, caller=self.person or "nobody"
+        )
+        self._tell_answer(answer, f"{answer.result.get('task', 'The task')} is filed.")
 
     def architect_answered(self, task_id: str) -> None:
         """Record what the architect answered, so that a parked task may be tried again (R88)."""

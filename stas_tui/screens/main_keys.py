@@ -10,7 +10,7 @@ from textual.screen import Screen
 from stas_tui.pulse.view import View
 from stas_tui.screens import details, models
 from stas_tui.screens.common import HELP_KEY, ClickedKeys
-from storage.records import MessageType, Mode
+from storage.records import Json, MessageType, Mode
 from widgets.detail import Detail
 from widgets.virtual_list import VirtualList
 
@@ -76,6 +76,7 @@ class MainKeys(ClickedKeys, Screen[None]):
         Binding("ctrl+p", "app.palette", "commands", id="main.palette", tooltip="Find a command by its name."),
         Binding("question_mark", "app.help", "help", id=HELP_KEY.id, tooltip=HELP_KEY.tooltip),
         Binding("c", "on_call", "on call", id="main.on_call", show=False, tooltip="Everything that needs a person."),
+        Binding("T", "task", "draft a task", id="main.task", show=False, tooltip="The task that a pattern suggests."),
         Binding("q", "quit", "quit", id="main.quit", show=False),
     ]
 
@@ -91,6 +92,16 @@ class MainKeys(ClickedKeys, Screen[None]):
         if self.active not in ("inbox", "queue", "infra"):
             return None
         return self.query_one(f"#{self.active}-list", VirtualList).selected
+
+    def suggested(self) -> Json | None:
+        """The task that the selected row of the infra panel suggests."""
+        view, key = self.view, self.selected() if self.active == "infra" else None
+        if view is None or view.pulse is None or self.recorded or key is None:
+            return None
+        from stas_tui.pulse.drafts import draft_of
+
+        drafts = (draft_of(view.steps, finding) for finding in view.health if finding.subject == key)
+        return next((draft for draft in drafts if draft is not None), None)
 
     # what works now -------------------------------------------------------------------------------
 
@@ -120,6 +131,8 @@ class MainKeys(ClickedKeys, Screen[None]):
             return "no pulse is open"
         if action in ("take", "answered") and (self.active != "queue" or not self.selected()):
             return "select a task first"
+        if action == "task" and self.suggested() is None:
+            return "select a pattern of the infra panel first"
         if action.startswith("message("):
             return self._message_reason(action.removeprefix("message('").removesuffix("')"))
         return None
@@ -180,6 +193,11 @@ class MainKeys(ClickedKeys, Screen[None]):
         """Take this task before the first of the queue."""
         if key := self.selected():
             self.flow.prefer(key)
+
+    def action_task(self) -> None:
+        """Complete and file the task that the row suggests."""
+        if draft := self.suggested():
+            self.flow.draft_task(draft)
 
     def action_answered(self) -> None:
         """Record the architect's answer about this task."""
