@@ -11,6 +11,7 @@ from stas_tui.gates.contract import BadCall, Call, Effect, NotDone, Plan, RiskLi
 from stas_tui.gates.tools.base import BaseTool, only, scan_texts, text_of
 from stas_tui.notify.alertmanager_v2 import Matcher, matcher_text, to_rfc3339
 from stas_tui.notify.base import NotifyError, NotifyUncertain, Silencer, SilenceWish
+from stas_tui.texts.severity import is_critical
 from storage.canonical import digest_of
 from storage.clock import HOUR, MINUTE
 from storage.errors import StasError
@@ -310,7 +311,7 @@ def _span(minutes: int) -> str:
 
 
 def _critical(hidden: Sequence[Alert]) -> bool:
-    return any(alert.severity.lower() in ("critical", "page", "emergency") for alert in hidden)
+    return any(is_critical(alert.severity) for alert in hidden)
 
 
 def _wide(matchers: Sequence[Matcher]) -> list[Matcher]:
