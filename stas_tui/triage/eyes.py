@@ -14,7 +14,7 @@ from storage.records import ActionState, DataState, Message, Priority, Task
 from storage.triage import TriageRefused
 from storage.triage_records import TriageItem
 from storage.watch import Watcher
-from storage.watch_records import Fact, SourceKind, SourceStatus
+from storage.watch_records import Fact, Probe, SourceKind, SourceStatus
 
 UNKNOWN = ActionState.UNKNOWN
 GONE_MS = 10 * MINUTE
@@ -96,7 +96,7 @@ class Eyes:
         kind = key.partition(":")[0]
         if kind in OBSERVED:
             fact = history(self._parts, key)
-            return fact is not None and fact.gone_at is not None
+            return fact is not None and (fact.gone_at is not None or _recovered(fact))
         if kind in ("message", "task"):
             return seen.board_ok and self._put_away(kind, key.partition(":")[2])
         return kind in ("gate", "halt") or (kind == "source" and seen.sight.watcher_alive)
@@ -157,6 +157,11 @@ class Eyes:
             return {}, lost, False
         alive = watcher is not None and watcher.alive
         return found, _strip(known, expected(self._parts), watcher, now), alive
+
+
+def _recovered(fact: Fact) -> bool:
+    """An endpoint stays in the list of its source when it answers well again: that answer is the end."""
+    return isinstance(fact.thing, Probe) and fact.thing.standing == "ok"
 
 
 def _local(name: str, kind: SourceKind, at: int | None, reason: str, now: int, some: bool) -> SourceStatus:

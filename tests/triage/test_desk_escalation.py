@@ -12,6 +12,7 @@ from stas_tui.notify.base import Delivered, DirectMessage, NotifyUncertain
 from stas_tui.triage.desk import TriageRefused
 from storage.clock import DAY, MINUTE
 from storage.records import ActionState, Mode
+from storage.watch_records import Probe, SourceKind
 from tests.triage.bench import Bench, alert
 
 
@@ -315,3 +316,17 @@ def test_while_everything_is_halted_nothing_goes_out_and_the_bell_says_why(bench
     bench.app.context.journal.lift(by="ann", reason="looked")
     assert "sent" in go(bench, 10)[-1]
     assert len(human.got) == 1
+
+
+def test_an_escalated_endpoint_ends_when_it_answers_well_again(bench: Bench) -> None:
+    def answers(verdict: str) -> None:
+        probe = Probe(key="shop/api", project_id="shop", name="api", url="http://api.example/health", verdict=verdict)
+        bench.say([probe], name="probes:shop", kind=SourceKind.PROBES)
+
+    answers("failed")
+    bench.desk.escalate("probe:shop/api", by="ann")
+    bench.desk.tick()
+    bench.clock.advance(6_000)
+    answers("ok")
+    (line,) = bench.desk.tick()
+    assert line.endswith("ended: resolved.")
