@@ -1,0 +1,109 @@
+"""What every group of review checks shares: the change between two commits, and what may be asked about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from stas_tui.isolation.base import Cancelled, Spec
+from storage.check_records import CheckResult, Verdict
+from storage.clock import Clock
+
+if TYPE_CHECKING:
+    from stas_tui.isolation.declared import Tenancy
+    from stas_tui.isolation.tree import Tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedFile:
+    """One file of a change, with its lines."""
+
+    path: str
+    """Where it is now; where it was, for a deleted one."""
+    status: str
+    """`added`, `modified`, `deleted`, `renamed`, `copied` or `type`."""
+    old_path: str = ""
+    """Where it was, for a renamed or copied one."""
+    binary: bool = False
+    link: bool = False
+    added: tuple[tuple[int, str], ...] = ()
+    """(line in the new file from 1, text)."""
+    removed: tuple[tuple[int, str], ...] = ()
+    """(line in the old file from 1, text)."""
+
+    @property
+    def before(self) -> str:
+        """Its path in the base, empty for a new file."""
+        return "" if self.status == "added" else self.old_path or self.path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is reviewed: everything between the merge base of two commits and the head. Everything is read-only."""
+
+    project_id: str
+    base: Tree
+    head: Tree
+    files: tuple[ChangedFile, ...]
+    clock: Clock
+    cut: str = ""
+    """Why not all of it could be read; empty if all was. Then nothing about the whole is verified."""
+    tenancy: Tenancy | None = None
+    plan: str = ""
+    """Text of the pull request or prompt, with its rollback and monitoring sections; untrusted."""
+    tenants: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    alerts: Mapping[str, Sequence[str]] | None = None
+    """Alert names that cover each service; None if no source was asked."""
+    health: tuple[str, ...] = ()
+    """Names of the health endpoints that are configured."""
+    root: Path | None = None
+    """The user's own working copy."""
+    environ: Mapping[str, str] = field(default_factory=dict)
+    only: frozenset[str] = frozenset()
+    """Ids of the checks that are wanted; empty means all."""
+    rehearse: bool = True
+    """Whether migrations may be run on a scratch database in a child process."""
+    progress: Callable[[str], None] = lambda _: None
+    cancelled: Callable[[], bool] = lambda: False
+
+    def wants(self, check: str) -> bool:
+        """Whether a check is asked for."""
+        return not self.only or check in self.only
+
+    def step(self, what: str) -> None:
+        """Say what is being read. Raises `Cancelled` if a person ended the run."""
+        if self.cancelled():
+            raise Cancelled
+        self.progress(what)
+
+    def file(self, path: str) -> ChangedFile | None:
+        """A changed file by its path."""
+        return next((file for file in self.files if file.path == path), None)
+
+
+class Reviewer(Protocol):
+    """A module that holds some of the checks C1-C16."""
+
+    CHECKS: Sequence[Spec]
+
+    def run(self, change: Change) -> Iterator[CheckResult]:
+        """Every wanted check that the change concerns. Only bugs of ours and `Cancelled` are raised."""
+        ...
+
+
+def result(change: Change, check: str, verdict: Verdict, reason: str, **more: object) -> CheckResult:
+    """A result about the head commit."""
+    now = change.clock.now()
+    return CheckResult(
+        check=check,
+        project_id=change.project_id,
+        verdict=verdict,
+        reason=reason,
+        target=f"commit {change.head.commit[:12]}",
+        started_at=now,
+        ended_at=now,
+        **more,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,56 @@
+"""What was read from a file's content before, by the content's hash: `scan.db`, which can be deleted at any time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from storage.canonical import dump, load
+from storage.sqlite import Store, sql_migration
+
+KEPT_ROWS = 200_000
+"""How many readings are kept, the latest used first."""
+
+_SCHEMA = """
+create table reading(
+  blob text not null, rules text not null, facts text not null, used_at integer not null,
+  primary key(blob, rules)) strict, without rowid;
+create index reading_used on reading(used_at);
+"""
+
+MIGRATIONS = (sql_migration(_SCHEMA),)
+
+
+def open_scans(path: Path, **options: Any) -> Store:
+    """The readings at `path`, created first if need be. `options` are those of `Store`. Raises `StoreError`."""
+    return Store(path, MIGRATIONS, **options)
+
+
+class Scans:
+    """Facts by (blob hash, rule set). A rule set's name changes whenever its rules would read something else."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def known(self, rules: str, blobs: Iterable[str]) -> dict[str, Any]:
+        """What is known of these blobs; JSON as it was kept. Raises `StoreError`."""
+        rows = self.store.read(
+            "select blob, facts from reading where rules = ? and blob in (select value from json_each(?))",
+            (rules, dump(sorted(set(blobs)))),
+        )
+        return {row["blob"]: load(row["facts"]) for row in rows}
+
+    def keep(self, rules: str, facts: Mapping[str, Any]) -> None:
+        """Keep what was read. Raises `StoreError`, `CanonicalError`."""
+        now = time.time_ns() // 1_000_000
+        with self.store.write() as conn:
+            conn.executemany(
+                "insert or replace into reading(blob, rules, facts, used_at) values(?, ?, ?, ?)",
+                [(blob, rules, dump(value), now) for blob, value in facts.items()],
+            )
+            conn.execute(
+                "delete from reading where used_at < (select used_at from reading order by 1 desc limit 1 offset ?)",
+                (KEPT_ROWS,),
+            )
