@@ -29,7 +29,7 @@ EPILOG = """\
 Start with `stas demo`: a simulated world, nothing to set up.
 For your own repository: `stas init`, then `stas doctor`, then `stas`.
 
-Exit status: 0 done, 1 failed, 2 nothing was done, 3 configuration wrong, 130 interrupted.
+Exit status: 0 done, 1 failed, 2 nothing was done, 3 configuration wrong, 4 unknown, 130 interrupted.
 """
 
 
@@ -79,6 +79,10 @@ def parser() -> argparse.ArgumentParser:
     summary = command("summary", "print the summary of a pulse")
     summary.add_argument("number", nargs="?", type=_whole, metavar="N", help="number of the pulse (default: the last)")
     summary.add_argument("--export", type=Path, metavar="PATH", help="write it to this file instead")
+
+    _add_isolation(command("isolation", "prove that tenants are kept apart, or say what could not be proved"))
+    _add_tenancy(group("tenancy", "say how a project keeps its tenants apart"))
+    _add_review(command("review", "review what a change does to infrastructure, rollback, isolation and monitoring"))
 
     _add_task(group("task", "add, list, show and move tasks of your own board"))
     _add_vision(group("vision", "set or show what a project is for"))
@@ -136,6 +140,52 @@ def _add_triage(triage: argparse.ArgumentParser) -> None:
     triage.add_argument("--questions", default="", metavar="TEXT", help="what is open; for handover")
     triage.add_argument("--digest", default="", metavar="DIGEST", help="of the sheet you read; for handover accept")
     triage.add_argument("--write", type=Path, metavar="FILE", help="write the sheet or draft to this file instead")
+
+
+def _add_isolation(isolation: argparse.ArgumentParser) -> None:
+    isolation.epilog = (
+        "Words: none runs the checks and prints the matrix; show [PROJECT/TENANT/POINT] prints what is known without "
+        "running anything; accept CHECK; list. Exit status: 0 everything is verified, n/a or accepted, 1 something is "
+        "flagged, 4 nothing is flagged and something is unknown."
+    )
+    isolation.add_argument("words", nargs="*", metavar="WORD", help="nothing, show, accept or list")
+    _add_project(isolation)
+    isolation.add_argument("--tenant", metavar="NAME", help="only this row; with accept, for this tenant only")
+    isolation.add_argument("--check", action="append", metavar="ID", help="only this check, e.g. D10; repeatable")
+    isolation.add_argument("--at", default="", metavar="COMMIT", help="whose code is read (default: the base branch)")
+    isolation.add_argument("--dry-run", action="store_true", help="print what would be executed, execute nothing")
+    isolation.add_argument("--sarif", action="store_true", help="print SARIF 2.1.0")
+    isolation.add_argument("--changed-only", action="store_true", help="print only what changed since the last pulse")
+    isolation.add_argument("--until", default="", metavar="DATE", help="last day of an acceptance, e.g. 2027-01-31")
+    isolation.add_argument("--reason", default="", metavar="TEXT", help="why a flag is accepted")
+    isolation.add_argument("--lead", default="", metavar="MARK", help="accept only the lead with this mark")
+    isolation.add_argument("--end", default="", metavar="ID", help="with accept: end this acceptance")
+    isolation.add_argument("--pulse", metavar="ID", help=argparse.SUPPRESS)
+    isolation.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
+
+
+def _add_tenancy(verb: Command) -> None:
+    init = verb("init", "draft the tenancy file from the repository and the database; you complete it")
+    init.add_argument("--dsn-env", metavar="NAME", help="variable that holds the database's connection string")
+    init.add_argument("--print", action="store_true", help="print the draft, write nothing")
+    init.add_argument("--force", action="store_true", help="replace a file that is there")
+    check = verb("check", "check the tenancy file and say what will stay unknown")
+    for parser_ in (init, check):
+        _add_project(parser_)
+        parser_.add_argument("--repository", type=Path, metavar="PATH", help="a repository that no profile knows")
+        parser_.add_argument("--file", type=Path, metavar="FILE", help="another place for the file")
+
+
+def _add_review(review: argparse.ArgumentParser) -> None:
+    review.epilog = "Exit status: 0 nothing is flagged (what is unknown is printed), 1 something is flagged."
+    review.add_argument("range", metavar="BASE..HEAD", help="the change, from where its branch left BASE")
+    _add_project(review)
+    review.add_argument("--repository", type=Path, metavar="PATH", help="a repository that no profile knows")
+    review.add_argument("--tenancy", type=Path, metavar="FILE", help="how it keeps its tenants apart")
+    review.add_argument("--plan", metavar="TEXT", help="text of the pull request; @FILE reads a file")
+    review.add_argument("--check", action="append", metavar="ID", help="only this check, e.g. C3; repeatable")
+    review.add_argument("--no-rehearsal", action="store_true", help="do not run migrations on a scratch database")
+    review.add_argument("--comment", action="store_true", help="print the text of a comment for the forge")
 
 
 def _add_task(verb: Command) -> None:

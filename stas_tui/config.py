@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from stas_tui.config_base import Text
-from stas_tui.config_errors import ConfigError, ConfigMissing, line_of, lines_of, shown
+from stas_tui.config_errors import ConfigError, ConfigMissing, broken_toml, line_of, lines_of, shown
 from stas_tui.config_explain import Explainer
 from stas_tui.config_model import Demo, Executor, Gates, Person, Project, Slack, minutes_of_quiet_hours
 from stas_tui.config_sources import Alertmanager, Github, Notices, Prometheus, Watch
@@ -189,7 +189,7 @@ def load_text(text: str, file: Path, profile: str, overrides: Mapping[str, Any] 
     try:
         written = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(*_broken_toml(text, file, str(error))) from None
+        raise ConfigError(*broken_toml(text, file, str(error))) from None
     except RecursionError:
         raise ConfigError(f"{file} is nested too deeply.", "Stas needs two levels of tables at most.") from None
     named = written.get("profile", profile)
@@ -218,16 +218,6 @@ def load_text(text: str, file: Path, profile: str, overrides: Mapping[str, Any] 
 def person_for(settings: Settings, os_user: str) -> Person | None:
     """The person an operating-system user is; None may look but not decide."""
     return next((person for person in settings.person if person.os_user == os_user), None)
-
-
-def _broken_toml(text: str, file: Path, reason: str) -> tuple[str, str]:
-    match = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", reason, re.DOTALL)
-    what, line, column = (match[1], match[2], match[3]) if match else (reason, None, None)
-    where = f"line {line}, column {column}" if line else f"line {max(len(text.splitlines()), 1)}, at the end"
-    return (
-        f"{file}, {where}: this is not TOML: {shown(what, 200)}.",
-        'Texts stand in quotation marks (name = "Ada"), lists in brackets, one setting on a line.',
-    )
 
 
 def _from_environment() -> dict[str, Any]:

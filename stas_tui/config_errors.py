@@ -42,6 +42,17 @@ def dotted(loc: Iterable[str | int]) -> str:
     return out
 
 
+def broken_toml(text: str, file: object, reason: str) -> tuple[str, str]:
+    """What is wrong and what to do, from the reason that `tomllib` gave; `file` is what the sentence calls it."""
+    match = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", reason, re.DOTALL)
+    what, line, column = (match[1], match[2], match[3]) if match else (reason, None, None)
+    where = f"line {line}, column {column}" if line else f"line {max(len(text.splitlines()), 1)}, at the end"
+    return (
+        f"{file}, {where}: this is not TOML: {shown(what, 200)}.",
+        'Texts stand in quotation marks (name = "Ada"), lists in brackets, one setting on a line.',
+    )
+
+
 _HEADER = re.compile(r"\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _ONE_KEY = r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|[A-Za-z0-9_-]+)"""
 _KEY = re.compile(rf"\s*({_ONE_KEY}(?:\s*\.\s*{_ONE_KEY})*)\s*=")

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
+
+from stas_tui.texts.toml import listed, quoted
 
 if TYPE_CHECKING:
     from stas_tui.init_profile import Plan
-
-
-def quoted(text: str) -> str:
-    """A text as TOML writes it."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")
-
-
-def listed(texts: Iterable[str]) -> str:
-    """A list of texts as TOML writes it."""
-    return "[" + ", ".join(quoted(text) for text in texts) + "]"
 
 
 def configuration_text(plan: Plan) -> str:

@@ -78,6 +78,20 @@ class Profile:
         return self.root / "watch.db"
 
     @property
+    def scan_db(self) -> Path:
+        """What was read from files before, by their hashes; it can be deleted at any time."""
+        return self.root / "scan.db"
+
+    def tenancy_file(self, project_id: str, named: str = "") -> Path:
+        """Where a project's tenancy file is; `named` is the place that the configuration names, if it does."""
+        return self.root / Path(named).expanduser() if named else self.tenancy_dir / f"{project_id}.toml"
+
+    @property
+    def tenancy_dir(self) -> Path:
+        """The tenancy files of all projects that name no other place."""
+        return self.root / "tenancy"
+
+    @property
     def clones(self) -> Path:
         """The tasks' workspaces."""
         return self.root / "clones"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stas_tui.gates.secrets import scan_change
+from stas_tui.review.secret_scan import scan_change
 
 TOKEN = "ghp_" + "a1B2" * 9
 

@@ -9,7 +9,7 @@ from stas_tui.forges.base import ForgeError, PushRefused, Repo, Staged
 from stas_tui.gates import policy
 from stas_tui.gates.contract import Call, Effect, NotDone, Plan, RiskLine, Shown, Uncertain, deny
 from stas_tui.gates.risk import assess_changes
-from stas_tui.gates.secrets import scan_change
+from stas_tui.review.secret_scan import scan_change
 from stas_tui.gates.tools.base import TEXT_LIMIT, BaseTool, only, require_prefix, scan_texts, text_of
 from stas_tui.texts.lines import count
 from stas_tui.texts.pr_body import lint_pr

@@ -1,0 +1,67 @@
+"""`stas review BASE..HEAD`: what a change does to infrastructure, rollback, isolation and monitoring."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stas_tui import exit_codes
+from stas_tui.cli import printable
+from stas_tui.commands import common
+
+if TYPE_CHECKING:
+    from stas_tui.config_model import Project
+
+
+def run(args: Namespace) -> int:
+    """Review and print. The exit status is `FAILED` if anything is flagged; unknown alone does not fail a pipeline.
+
+    Raises `StasError` for a range, a repository, a project or a tenancy file that cannot be used.
+    """
+    from stas_tui.proposed import change_of
+    from stas_tui.review import report
+    from stas_tui.review.runner import review
+    from storage.check_records import Verdict
+
+    project, repository = _where(args)
+    change = change_of(
+        repository,
+        args.range,
+        project=project,
+        tenancy_file=args.tenancy,
+        plan=common.text_from(args.plan, "plan") if args.plan else "",
+        only=frozenset(args.check or ()),
+        rehearse=not args.no_rehearsal,
+        progress=_show if sys.stderr is not None and sys.stderr.isatty() else _silent,
+        profile=common.profile(args) if project is not None else None,
+    )
+    found = review(change)
+    if args.json:
+        common.print_json(report.as_json(found))
+    elif args.comment:
+        sys.stdout.write(report.comment(found))
+    else:
+        for line in report.lines(found, ascii_only=args.ascii):
+            sys.stdout.write(printable(line) + "\n")
+    flagged = any(result.verdict is Verdict.FLAGGED for result in found.results)
+    return exit_codes.FAILED if flagged else exit_codes.OK
+
+
+def _where(args: Namespace) -> tuple[Project | None, Path]:
+    """The configured project and its repository; with `--repository`, any repository without a profile."""
+    if args.repository is not None:
+        return None, args.repository
+    settings = common.settings(args)
+    project = settings.project_by_id(common.project_id(settings, args.project))
+    assert project is not None
+    return project, Path(project.repository or project.remote)
+
+
+def _show(what: str) -> None:
+    common.say(f"\r\x1b[K{printable(what)[:100]}")
+
+
+def _silent(_: str) -> None:
+    """Nobody reads along."""

@@ -1,0 +1,95 @@
+"""`stas tenancy`: draft the file that says how tenants are kept apart, check it, and print it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from stas_tui import exit_codes, git_probe
+from stas_tui.cli import printable
+from stas_tui.commands import common
+from storage.errors import StasError
+
+
+class FileThere(StasError):
+    """There is a tenancy file already."""
+
+    exit_code = exit_codes.USAGE
+
+
+def run(args: Namespace) -> int:
+    """Draft, check or print. Raises `StasError`."""
+    return {"init": _init, "check": _check}[args.what](args)
+
+
+def _place(args: Namespace) -> tuple[str, tuple[str, ...], Path, Path]:
+    """(project, tenants, repository, tenancy file), from the profile or from `--repository` and `--file`."""
+    if args.repository is not None:
+        return args.repository.resolve().name, (), args.repository, args.file or Path("tenancy.toml")
+    settings, profile = common.settings(args), common.profile(args)
+    project = settings.project_by_id(common.project_id(settings, args.project))
+    assert project is not None
+    file = args.file or profile.tenancy_file(project.id, project.tenancy)
+    return project.id, project.tenants, Path(project.repository or project.remote), file
+
+
+def _init(args: Namespace) -> int:
+    from stas_tui.forges.git import Git
+    from stas_tui.isolation.drafting.catalogue import read
+    from stas_tui.isolation.drafting.draft import draft_of, text_of
+    from stas_tui.isolation.drafting.tables import Found, tables_of
+    from stas_tui.isolation.git_tree import CommitTree
+    from stas_tui.isolation.tenancy import load_text
+
+    project, tenants, repository, file = _place(args)
+    if file.exists() and not args.force and not args.print:
+        raise FileThere(f"There is a tenancy file already: {file}.", "`--force` replaces it, `--print` only prints.")
+    top = git_probe.top_level(repository)
+    found = Found()
+    if top is not None:
+        answer = git_probe.git(["rev-parse", "--absolute-git-dir", "HEAD"], top)
+        git_dir, _, head = answer.out.partition("\n")
+        found = tables_of(CommitTree(Git(), Path(git_dir), head.strip()))
+    catalogue = None
+    if args.dsn_env:
+        dsn = os.environ.get(args.dsn_env, "")
+        if not dsn:
+            raise common.CommandRefused(
+                f"The variable {args.dsn_env} is not set.", "Put the connection string into it; it is never written."
+            )
+        catalogue = read(dsn)
+    draft = draft_of(found, catalogue)
+    text = text_of(draft, project=project, tenants=tenants, catalogue=catalogue, dsn_env=args.dsn_env or "")
+    load_text(text, file)
+    if args.print:
+        sys.stdout.write(text)
+        return exit_codes.OK
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, "utf-8")
+    known = len(draft.scoped) + len(draft.by_parent)
+    common.say(f"Wrote {file}: {known} tables of tenants, {len(draft.open)} that nothing tells about.")
+    common.say("Read it, correct it, put your name into completed_by; then `stas tenancy check`.")
+    return exit_codes.OK
+
+
+def _check(args: Namespace) -> int:
+    from stas_tui.isolation.tenancy import load
+
+    _, tenants, _, file = _place(args)
+    tenancy = load(file)
+    missing = sorted(set(tenants) - {tenant.name for tenant in tenancy.tenant})
+    told = [
+        (not tenancy.completed_by, "It is still a draft: completed_by is empty, so nothing is verified from it."),
+        (bool(missing), f"Tenants of the configuration that it does not name: {', '.join(missing)}."),
+        (tenancy.database is None, "No [database]: everything about the live database stays unknown."),
+        (tenancy.api is None, "No [api]: everything about the running API stays unknown."),
+        (len(tenancy.probes) < 2, "Fewer than two tenants with probe = true: nothing can be read as one and another."),
+        (not tenancy.log, "No [[log]]: logs stay unknown."),
+    ]
+    for holds, sentence in told:
+        if holds:
+            sys.stdout.write(printable(sentence) + "\n")
+    sys.stdout.write(printable(f"{file} can be used.") + "\n")
+    return exit_codes.OK

@@ -1,0 +1,72 @@
+"""Trees read from git, without a work tree, hooks or configuration of the repository taking part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+from stas_tui.forges.base import ForgeError
+from stas_tui.forges.git import Git
+from stas_tui.forges.names import printable
+from stas_tui.isolation.tree import Blob
+
+_LINK, _EXECUTABLE, _SUBMODULE = b"120000", b"100755", b"160000"
+
+
+class CommitTree:
+    """The files of one commit. Contents are read when they are asked for and not kept."""
+
+    def __init__(self, git: Git, git_dir: Path, commit: str) -> None:
+        self._git = git
+        self._git_dir = git_dir
+        self._commit = commit
+
+    @property
+    def commit(self) -> str:
+        """The commit's sha."""
+        return self._commit
+
+    def files(self) -> Mapping[str, Blob]:
+        """Paths to blobs; submodules are left out. Raises `ForgeError`."""
+        return self._files
+
+    @cached_property
+    def _files(self) -> dict[str, Blob]:
+        done = self._git.run("ls-tree", "-r", "-z", "-l", "--full-tree", self._commit, git_dir=self._git_dir)
+        found = {}
+        for item in done.items:
+            head, _, path = item.partition(b"\t")
+            mode, _, sha, size = head.split()
+            if mode != _SUBMODULE:
+                found[printable(path)] = Blob(
+                    sha.decode(), int(size) if size != b"-" else 0, link=mode == _LINK, executable=mode == _EXECUTABLE
+                )
+        return found
+
+    def read(self, path: str) -> bytes | None:
+        """A file's content; None if it is not there or is a link. Raises `ForgeError`."""
+        blob = self._files.get(path)
+        if blob is None or blob.link:
+            return None
+        return self._git.run("cat-file", "blob", blob.sha, git_dir=self._git_dir).out
+
+    def read_many(self, shas: list[str]) -> Mapping[str, bytes]:
+        """Contents by blob hash, in one process. Raises `ForgeError`."""
+        if not shas:
+            return {}
+        asked = "".join(f"{sha}\n" for sha in shas).encode()
+        return dict(_batch(self._git.run("cat-file", "--batch", git_dir=self._git_dir, stdin=asked).out))
+
+
+def _batch(out: bytes) -> list[tuple[str, bytes]]:
+    found, at = [], 0
+    while at < len(out):
+        end = out.index(b"\n", at)
+        words = out[at:end].split()
+        if len(words) != 3:
+            raise ForgeError(f"git has no object {words[0].decode()[:40]}.", "Fetch the history again.")
+        size = int(words[2])
+        found.append((words[0].decode(), out[end + 1 : end + 1 + size]))
+        at = end + 1 + size + 1
+    return found

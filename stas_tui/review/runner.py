@@ -1,0 +1,126 @@
+"""Asks every check about a change, and makes one verdict of what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+
+from stas_tui.isolation.base import Cancelled
+from stas_tui.review.base import Change, ChangedFile, Reviewer, result
+from stas_tui.review.catalog import BLAST, PACKAGES, QUESTIONS, Question
+from stas_tui.texts.kinds import INFRA, FileKind, by_kind
+from storage.check_records import WORST_FIRST, CheckResult, Lead, Verdict
+from storage.redact import redact
+
+REQUEST_CHANGES, COMMENT = "request changes", "comment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """One question of the routine with what the checks said to it."""
+
+    question: Question
+    verdict: Verdict
+    reason: str
+    results: tuple[CheckResult, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """What all checks said about a change. A person sends the verdict; approving stays a human act on the forge."""
+
+    project_id: str
+    base: str
+    head: str
+    files: tuple[ChangedFile, ...]
+    results: tuple[CheckResult, ...]
+    cut: str = ""
+    at: int = 0
+
+    @property
+    def groups(self) -> dict[FileKind, list[str]]:
+        """The changed paths by kind of file."""
+        return by_kind(file.path for file in self.files)
+
+    @property
+    def infrastructure(self) -> bool:
+        """Whether the routine asks for a review of it at all (R100)."""
+        return bool(INFRA & set(self.groups)) or bool(self.cut)
+
+    @property
+    def answers(self) -> tuple[Answered, ...]:
+        """The four questions (R101-R104)."""
+        return tuple(_answered(question, self.results) for question in QUESTIONS)
+
+    @property
+    def flags(self) -> tuple[tuple[CheckResult, Lead], ...]:
+        """Every accusation, gravest first."""
+        order = {"crit": 0, "warn": 1, "note": 2}
+        found = [(r, lead) for r in self.results if r.verdict is Verdict.FLAGGED for lead in r.leads if lead.accuses]
+        return tuple(sorted(found, key=lambda pair: order.get(pair[1].severity, 1)))
+
+    @property
+    def questions(self) -> tuple[tuple[CheckResult, Lead], ...]:
+        """What the checks ask a person: right too seldom to accuse."""
+        flagged = self.flags
+        return tuple((r, lead) for r in self.results for lead in r.leads if (r, lead) not in flagged)
+
+    @property
+    def proposal(self) -> str:
+        """`request changes` if something is flagged gravely or no way back is known, else `comment` (R101, R102)."""
+        grave = any(lead.severity == "crit" for _, lead in self.flags)
+        rollback = next(a for a in self.answers if a.question.id == "rollback")
+        return REQUEST_CHANGES if grave or rollback.verdict is Verdict.FLAGGED else COMMENT
+
+    @property
+    def blast(self) -> CheckResult | None:
+        """What it touches, if that was asked."""
+        return next((r for r in self.results if r.check == BLAST), None)
+
+
+def _answered(question: Question, results: Iterable[CheckResult]) -> Answered:
+    own = tuple(r for r in results if r.check in question.checks)
+    if not own:
+        return Answered(question=question, verdict=Verdict.UNKNOWN, reason="nothing looked at it", results=())
+    worst = min(own, key=lambda r: WORST_FIRST.index(r.verdict))
+    return Answered(question=question, verdict=worst.verdict, reason=worst.reason, results=own)
+
+
+def review(change: Change, packages: Iterable[str] = PACKAGES) -> Review:
+    """Ask every wanted check. Raises `Cancelled`; a check of ours that breaks says so and the others go on."""
+    return Review(
+        project_id=change.project_id,
+        base=change.base.commit,
+        head=change.head.commit,
+        files=change.files,
+        results=tuple(asked(change, packages)),
+        cut=change.cut,
+        at=change.clock.now(),
+    )
+
+
+def asked(change: Change, packages: Iterable[str] = PACKAGES) -> Iterator[CheckResult]:
+    """The results one by one, as they come. Raises `Cancelled`."""
+    for name in packages:
+        module: Reviewer = import_module(f"stas_tui.review.{name}")
+        wanted = [spec.id for spec in module.CHECKS if change.wants(spec.id)]
+        if not wanted:
+            continue
+        change.step(f"{', '.join(wanted)}: {module.CHECKS[0].title}")
+        said: set[str] = set()
+        try:
+            for one in module.run(change):
+                said.add(one.check)
+                yield one
+        except Cancelled:
+            raise
+        except Exception as error:  # noqa: BLE001 - one broken check must not hide what the others found
+            for check in wanted:
+                if check not in said:
+                    yield result(change, check, Verdict.UNKNOWN, f"the check broke: {redact(_first(error))}")
+
+
+def _first(error: Exception) -> str:
+    text = str(error).split("\n", 1)[0][:200]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
