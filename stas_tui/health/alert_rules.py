@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from stas_tui.health.promql import NoAnswer
@@ -59,6 +60,19 @@ def _rule(raw: Any, label: str, clean: Cleaner, group: str) -> AlertRule | None:
         per_tenant=not hides and (seen or knows_tenant(query, label)),
         hides=hides,
     )
+
+
+def covering(rules: Iterable[AlertRule], services: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """For each service the names of the rules that name it, in their own name or in their expression (R50)."""
+    texts = [(rule.name, squeezed(f"{rule.name} {rule.expression}")) for rule in rules]
+    return {
+        service: tuple(dict.fromkeys(name for name, text in texts if squeezed(service) in text)) for service in services
+    }
+
+
+def squeezed(text: str) -> str:
+    """Lower case, without what separates words: `pool-exhausted`, `pool_exhausted` and `PoolExhausted` are one."""
+    return re.sub(r"[-_.\s]+", "", text.lower())
 
 
 def knows_tenant(query: str, label: str) -> bool:
