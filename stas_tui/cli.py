@@ -123,10 +123,11 @@ def _add_init(init: argparse.ArgumentParser) -> None:
 def _add_triage(triage: argparse.ArgumentParser) -> None:
     triage.epilog = (
         "Acts: own, release, snooze, wake, escalate, stop, dismiss, group, ungroup KEY…; undo; task, postmortem KEY; "
-        "handover, handover accept ID; numbers. Any other words filter the list. A key may be cut short."
+        "cause KEY [SHA | WORDS | none]; handover, handover accept ID; numbers. Any other words filter the list. A key "
+        "may be cut short."
     )
     triage.add_argument("words", nargs="*", metavar="FILTER | ACT KEY…", help="what to list, or what to do")
-    triage.add_argument("--reason", default="", metavar="TEXT", help="why; for snooze, dismiss, and own from another")
+    triage.add_argument("--reason", default="", metavar="TEXT", help="why; for snooze, dismiss, cause none, own")
     triage.add_argument("--for", dest="span", default="", metavar="SPAN", help="how long, e.g. 15m, 2h, 1d")
     triage.add_argument(
         "--until-event",

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 
 from stas_tui.config_base import Branch, Filled, Id, Table, Text
+from stas_tui.config_rehearse import Rehearse
 from stas_tui.config_sources import Ci, Credential, HealthEndpoint, Web
 
 _CLOCK = r"([01]\d|2[0-3]):([0-5]\d)"
@@ -46,12 +47,16 @@ class Project(Table):
     """Names of the tenants, as they appear in labels and logs."""
     isolation_level: Literal["database", "schema", "row", "unknown"] = "unknown"
     """Where tenants are kept apart: `database`, `schema`, `row` or `unknown` (R56)."""
+    tenancy: str = ""
+    """Path of the file that declares how tenants are kept apart; empty means `tenancy/ID.toml` beside `stas.toml`."""
     services: tuple[Text, ...] = ()
     """Names of the deployed services."""
     health: tuple[HealthEndpoint, ...] = ()
     """Health endpoints; none means health is unknown, not good."""
     ci: Ci = Ci()
     """Where checks, builds and deployments are seen."""
+    rehearse: Rehearse = Rehearse()
+    """How migrations are rehearsed."""
 
     @field_validator("remote")
     @classmethod

@@ -14,6 +14,9 @@ USAGE = 2
 CONFIG = 3
 """Nothing was done: the configuration is missing or wrong."""
 
+UNKNOWN = 4
+"""Nothing is wrong that could be seen, and not all could be seen: `stas isolation` found only unknown."""
+
 INTERRUPTED = 130
 """Stopped by ctrl+c."""
 

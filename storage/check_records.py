@@ -119,3 +119,41 @@ class Waiver:
     """UTC milliseconds; in the future when it is given, and at most a year."""
     ended_at: int | None = None
     ended_by: str = ""
+
+    def counts_at(self, now: int) -> bool:
+        """Whether it still holds: neither ended by a person nor past its end."""
+        return self.ended_at is None and self.at <= now < self.until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRun:
+    """One round of checks over one project."""
+
+    id: str
+    project_id: str
+    asked: tuple[str, ...]
+    """Ids of the checks that were asked for."""
+    owner: str
+    """The process that ran them, as `storage.owner` writes it."""
+    started_at: int
+    pulse_id: str | None = None
+    """Pulse in which it was asked for; None if a person asked outside of one."""
+    commit: str = ""
+    """Sha of the code that was read; empty without a repository."""
+    tenancy: str = ""
+    """SHA-256 of the tenancy file it was run with; empty without one."""
+    ended_at: int | None = None
+    outcome: str = ""
+    """Empty while it runs, then `done`, `cancelled` or `failed`."""
+    note: str = ""
+    """Why it did not come to its end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptResult:
+    """A result as the record holds it, with the round it comes from."""
+
+    seq: int
+    """Its place in the record; a later result has a higher one."""
+    run: CheckRun
+    result: CheckResult

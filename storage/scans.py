@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from storage.canonical import dump, load
+from storage.clock import SystemClock
 from storage.sqlite import Store, sql_migration
 
 KEPT_ROWS = 200_000
@@ -44,7 +44,7 @@ class Scans:
 
     def keep(self, rules: str, facts: Mapping[str, Any]) -> None:
         """Keep what was read. Raises `StoreError`, `CanonicalError`."""
-        now = time.time_ns() // 1_000_000
+        now = SystemClock().now()
         with self.store.write() as conn:
             conn.executemany(
                 "insert or replace into reading(blob, rules, facts, used_at) values(?, ?, ?, ?)",

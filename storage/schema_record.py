@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.journal_reserve import fill
+from storage.schema_checks import TO_3
 from storage.schema_triage import TO_2
 from storage.sqlite import Migration, Store, sql_migration
 
@@ -207,7 +208,7 @@ begin select raise(abort, 'what a pulse is never changes'); end;
 create trigger pulse_keep before delete on pulse begin select raise(abort, 'pulses are kept'); end;
 """
 
-MIGRATIONS: list[Migration] = [sql_migration(_V1), TO_2]
+MIGRATIONS: list[Migration] = [sql_migration(_V1), TO_2, TO_3]
 """Version n to n + 1, in order. A published one is never changed."""
 
 

@@ -152,10 +152,23 @@ def test_the_sql_check_sees_what_it_should(text: str) -> None:
     assert list(sql_texts(ast.parse(f"x = {text!r}")))
 
 
-def test_sql_stands_in_storage_only() -> None:
+THEIRS = (
+    "stas_tui/isolation/code/",
+    "stas_tui/isolation/database/",
+    "stas_tui/isolation/declared.py",
+    "stas_tui/isolation/drafting/",
+    "stas_tui/isolation/jobs/",
+    "stas_tui/review/migrations/",
+    "stas_tui/review/rehearsal/",
+)
+"""They look into the databases of supervised projects; ours are opened by storage alone."""
+
+
+def test_sql_on_our_databases_stands_in_storage_only() -> None:
     found = [
         f"{name_of(path)}:{line}"
         for path in sources("stas_tui", "widgets")
+        if not name_of(path).startswith(THEIRS)
         for line in sql_texts(ast.parse(path.read_text("utf-8")))
     ]
     assert not found, "move these statements into storage"

@@ -20,22 +20,25 @@ def run(args: Namespace) -> int:
 
     Raises `StasError` for a range, a repository, a project or a tenancy file that cannot be used.
     """
-    from stas_tui.proposed import change_of
+    from stas_tui.proposed import Asked, change_of
     from stas_tui.review import report
     from stas_tui.review.runner import review
     from storage.check_records import Verdict
 
     project, repository = _where(args)
-    change = change_of(
-        repository,
-        args.range,
-        project=project,
-        tenancy_file=args.tenancy,
+    asked = Asked(
         plan=common.text_from(args.plan, "plan") if args.plan else "",
         only=frozenset(args.check or ()),
         rehearse=not args.no_rehearsal,
         progress=_show if sys.stderr is not None and sys.stderr.isatty() else _silent,
+    )
+    change = change_of(
+        repository,
+        args.range,
+        asked,
+        project=project,
         profile=common.profile(args) if project is not None else None,
+        tenancy_file=args.tenancy,
     )
     found = review(change)
     if args.json:

@@ -108,7 +108,7 @@ class WatcherChild:
         with self._lock:
             process = self._process
         if process is not None:
-            _end(process)
+            end_process(process)
         self._thread.join(END_S)
 
     def __enter__(self) -> WatcherChild:
@@ -139,42 +139,44 @@ class WatcherChild:
         with self._lock:
             if self._over.is_set():
                 return None
-            with self._log() as log:
+            with log_file(self._profile.root / "watch.log") as log:
                 self._process = subprocess.Popen(
                     self._argv,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                     stderr=log,
-                    env=self._child_environ(),
+                    env=child_environ(self._environ),
                     cwd="/",
                     start_new_session=True,
                 )
             return self._process
 
-    def _child_environ(self) -> dict[str, str]:
-        """Ours, and the place from which this code itself was loaded."""
-        root = str(Path(__file__).resolve().parents[2])
-        paths = [path for path in self._environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-        return {**self._environ, "PYTHONPATH": os.pathsep.join([root, *paths])}
 
-    @contextlib.contextmanager
-    def _log(self) -> Iterator[int]:
-        """A file for what the watcher says; it starts again when it is long, and is nowhere when there is no room."""
-        path = self._profile.root / "watch.log"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        try:
-            handle = os.open(path, flags, 0o600)
-            if os.fstat(handle).st_size > LOG_BYTES:
-                os.ftruncate(handle, 0)
-        except OSError:
-            handle = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            yield handle
-        finally:
-            os.close(handle)
+def child_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which a child loads the code from where this process has it."""
+    root = str(Path(__file__).resolve().parents[2])
+    paths = [path for path in environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    return {**environ, "PYTHONPATH": os.pathsep.join([root, *paths])}
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+@contextlib.contextmanager
+def log_file(path: Path) -> Iterator[int]:
+    """A file for what a child says; it starts again when it is long, and is nowhere when there is no room."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    try:
+        handle = os.open(path, flags, 0o600)
+        if os.fstat(handle).st_size > LOG_BYTES:
+            os.ftruncate(handle, 0)
+    except OSError:
+        handle = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def end_process(process: subprocess.Popen[bytes]) -> None:
+    """End a child and wait for it: by closing its input first, then by signals."""
     if process.stdin is not None:
         with contextlib.suppress(OSError):
             process.stdin.close()
