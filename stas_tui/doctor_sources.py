@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from stas_tui.doctor_files import header_row
 from stas_tui.doctor_rows import Row, State
+from stas_tui.health.belief import unattended
 from stas_tui.locations import Profile
 from stas_tui.watching import Planned, planned, strip
 from storage.clock import SystemClock, age
@@ -73,11 +74,12 @@ def sources(profile: Profile, settings: Settings) -> Iterator[Row]:
 
 def _rows(plans: list[Planned], watch: Watch) -> Iterator[Row]:
     now, watcher = SystemClock().now(), watch.watcher()
-    if watcher is not None and watcher.alive:
+    nobody_asks = unattended(watcher, now)
+    if watcher is not None and not nobody_asks:
         said = f"{len(plans)} asked by a watcher, last sign of life {age(now - watcher.at)} ago"
         yield Row("watcher", "Sources", State.OK, said)
     else:
-        said = f"{len(plans)} configured, and nobody asks them now"
+        said = f"{len(plans)} configured, and nobody asks them: {nobody_asks}"
         yield Row("watcher", "Sources", State.UNKNOWN, said, "Open `stas`, or run `stas watch`.")
     for status in strip(plans, watch, now):
         yield _row(status, now)
@@ -86,7 +88,7 @@ def _rows(plans: list[Planned], watch: Watch) -> Iterator[Row]:
 def _row(status: SourceStatus, now: int) -> Row:
     last = "never answered" if status.at is None else f"answered {age(now - status.at)} ago"
     said = "not asked yet" if status.asked_at is None else f"{status.state.value}, {last}"
-    if status.reason:
+    if status.reason and status.asked_at is not None:
         said += f": {status.reason}"
     if status.replayed:
         said += " (replayed)"

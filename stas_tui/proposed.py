@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,18 @@ from stas_tui import exit_codes, git_probe
 from stas_tui.forges.git import Git
 from stas_tui.review.base import Change
 from stas_tui.review.changes import changed_files, commits_of
+from storage.check_records import Verdict
 from storage.clock import Clock, SystemClock
 from storage.errors import StasError
 
 if TYPE_CHECKING:
+    from stas_tui.config import Settings
     from stas_tui.config_model import Project
+    from stas_tui.isolation.declared import Tenancy
     from stas_tui.locations import Profile
+    from storage.check_records import CheckResult
+    from storage.checks import Checks
+    from storage.watch import Watch
 
 
 class NoRepository(StasError):
@@ -25,53 +32,145 @@ class NoRepository(StasError):
     exit_code = exit_codes.USAGE
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How a change is to be looked at."""
+
+    plan: str = ""
+    """Text of the pull request or prompt."""
+    only: frozenset[str] = frozenset()
+    rehearse: bool = True
+    alerts: Mapping[str, Sequence[str]] | None = None
+    clock: Clock = field(default_factory=SystemClock)
+    progress: Callable[[str], None] = lambda _: None
+    cancelled: Callable[[], bool] = lambda: False
+
+
 def change_of(
     repository: Path,
     text: str,
+    asked: Asked,
     *,
     project: Project | None = None,
     profile: Profile | None = None,
     tenancy_file: Path | None = None,
-    plan: str = "",
-    only: frozenset[str] = frozenset(),
-    rehearse: bool = True,
-    clock: Clock | None = None,
-    progress: Callable[[str], None] = lambda _: None,
-    cancelled: Callable[[], bool] = lambda: False,
 ) -> Change:
     """The change `BASE..HEAD` of a repository. Raises `NoRepository`, `RangeWrong`, `ForgeError`, `ConfigError`."""
-    from stas_tui.isolation.git_tree import CommitTree
     from stas_tui.isolation.tenancy import load
 
     top = git_probe.top_level(repository)
     if top is None:
         raise NoRepository(f"There is no git repository at {repository}.", "Name one with --repository.")
-    git = Git()
     git_dir = Path(git_probe.git(["rev-parse", "--absolute-git-dir"], top).out.rstrip("\n"))
-    base, head = commits_of(git, git_dir, text)
-    files, cut = changed_files(git, git_dir, base, head)
-    file = tenancy_file or (_tenancy_of(project, profile) if project and profile else None)
-    return Change(
-        project_id=project.id if project else top.name,
-        base=CommitTree(git, git_dir, base),
-        head=CommitTree(git, git_dir, head),
-        files=files,
-        clock=clock or SystemClock(),
-        cut=cut,
-        tenancy=load(file) if file is not None else None,
-        plan=plan,
-        tenants=project.tenants if project else (),
-        services=project.services if project else (),
-        health=tuple(endpoint.name for endpoint in project.health) if project else (),
-        root=top,
-        environ=os.environ,
-        only=only,
-        rehearse=rehearse,
-        progress=progress,
-        cancelled=cancelled,
+    base, head = commits_of(Git(), git_dir, text)
+    file = tenancy_file or (tenancy_of(project, profile) if project and profile else None)
+    return between(
+        git_dir, base, head, asked, name=top.name, project=project, tenancy=load(file) if file else None, root=top
     )
 
 
-def _tenancy_of(project: Project, profile: Profile) -> Path | None:
+def between(
+    git_dir: Path,
+    base: str,
+    head: str,
+    asked: Asked,
+    *,
+    name: str = "",
+    project: Project | None = None,
+    tenancy: Tenancy | None = None,
+    root: Path | None = None,
+) -> Change:
+    """The change between two commits of a git directory. Raises `ForgeError`."""
+    from stas_tui.isolation.git_tree import CommitTree
+
+    git = Git()
+    files, cut = changed_files(git, git_dir, base, head)
+    return Change(
+        project_id=project.id if project else name,
+        base=CommitTree(git, git_dir, base),
+        head=CommitTree(git, git_dir, head),
+        files=files,
+        clock=asked.clock,
+        cut=cut,
+        tenancy=tenancy,
+        plan=asked.plan,
+        tenants=project.tenants if project else (),
+        services=project.services if project else (),
+        alerts=asked.alerts,
+        health=tuple(f"{endpoint.name} {endpoint.service}" for endpoint in project.health) if project else (),
+        root=root,
+        environ=os.environ,
+        only=asked.only,
+        rehearse=asked.rehearse,
+        rehearsal=project.rehearse if project else None,
+        progress=asked.progress,
+        cancelled=asked.cancelled,
+    )
+
+
+def tenancy_of(project: Project, profile: Profile) -> Path | None:
+    """The tenancy file of a project, None if there is none."""
     file = profile.tenancy_file(project.id, project.tenancy)
     return file if file.exists() else None
+
+
+class DoorChecker:
+    """Asks the checks for the risk block of a gate; see `review.base.Checker`."""
+
+    def __init__(self, settings: Settings, profile: Profile, watch: Watch, checks: Checks, clock: Clock) -> None:
+        self._settings = settings
+        self._profile = profile
+        self._watch = watch
+        self._checks = checks
+        self._clock = clock
+
+    def planned(self, project_id: str) -> tuple[CheckResult, ...]:
+        """What isolation checks flag now and nobody accepted. Raises `StoreError`."""
+        project = self._settings.project_by_id(project_id)
+        return () if project is None else self._open_flags(project)
+
+    def real(self, project_id: str, git_dir: Path, base: str, head: str, plan: str) -> tuple[CheckResult, ...]:
+        """What every check of a review says about the change, and what is flagged beside it. Raises `StasError`."""
+        from stas_tui.isolation.tenancy import load
+        from stas_tui.review.runner import review
+
+        project = self._settings.project_by_id(project_id)
+        if project is None:
+            return ()
+        file = tenancy_of(project, self._profile)
+        asked = Asked(plan=plan, alerts=self.alerts(project_id), clock=self._clock)
+        change = between(git_dir, base, head, asked, project=project, tenancy=load(file) if file else None)
+        return (*review(change).results, *self._open_flags(project))
+
+    def alerts(self, project_id: str) -> Mapping[str, Sequence[str]] | None:
+        """Alert names that cover each service; None if no server that can be believed told its rules (R50)."""
+        from stas_tui.health.alert_rules import covering
+        from stas_tui.health.belief import beliefs, unattended
+        from stas_tui.watching import wanted
+        from storage.watch_records import AlertRule
+
+        project = self._settings.project_by_id(project_id)
+        if project is None:
+            return None
+        now = self._clock.now()
+        known = beliefs(
+            wanted(self._settings, self._profile),
+            self._watch.sources(),
+            now,
+            nobody_asks=unattended(self._watch.watcher(), now),
+        )
+        good = {one.status.name for one in known if one.believed}
+        rules = [f.thing for f in self._watch.facts(AlertRule.kind) if f.source in good]
+        found = [rule for rule in rules if isinstance(rule, AlertRule)]
+        return covering(found, project.services) if found else None
+
+    def _open_flags(self, project: Project) -> tuple[CheckResult, ...]:
+        from stas_tui.proving import look
+
+        board = look(self._checks, self._profile, project, self._clock.now()).board
+        found: dict[int, CheckResult] = {}
+        for cell in board.counted:
+            for said in cell.said:
+                if said.verdict is Verdict.FLAGGED and said.accepted is None and said.result is not None:
+                    found[id(said.result)] = said.result
+        return tuple(found.values())

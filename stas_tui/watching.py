@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stas_tui.health.base import Answer, Source
+from stas_tui.health.belief import ANSWERED, Wanted, beliefs, unattended
 from stas_tui.locations import Profile
 from storage.clock import SECOND
 from storage.errors import StasError
-from storage.owner import owner_alive
 from storage.records import DataState, Merge
 from storage.watch import Watch
 from storage.watch_records import Deploy, Probe, SourceKind, SourceStatus
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from stas_tui.config_sources import Alertmanager, Prometheus
     from stas_tui.forges.github_api import GithubApi
     from storage.sqlite import Store
-
-GOOD = frozenset({DataState.OK, DataState.EMPTY})
-UNATTENDED_MS = 60 * SECOND
-"""A watcher that gave no sign of life for this long does not watch, though its process may be there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +38,20 @@ class Planned:
     """Closes what several sources share; may be called more than once."""
     project_id: str = ""
     replayed: bool = False
+    beside: bool = False
+    """As in `Wanted`."""
+
+    @property
+    def wanted(self) -> Wanted:
+        """Its name, without the means to ask it."""
+        return Wanted(
+            name=self.name,
+            kind=self.kind,
+            every_ms=int(self.every_s * SECOND),
+            project_id=self.project_id,
+            replayed=self.replayed,
+            beside=self.beside,
+        )
 
 
 class LateSource:
@@ -95,32 +105,19 @@ def names_any(settings: Settings) -> bool:
     return bool(settings.watch.replay or settings.alertmanager or settings.prometheus or settings.project)
 
 
+def wanted(settings: Settings, profile: Profile) -> list[Wanted]:
+    """The names of all that is planned; a recording that is wrong is one source in error, which nobody can ask."""
+    try:
+        return [plan.wanted for plan in planned(settings, profile)]
+    except StasError as error:
+        return [Wanted(name="watch", kind=SourceKind.ALERTS, every_ms=0, problem=str(error))]
+
+
 def strip(plans: list[Planned], watch: Watch | None, now: int) -> list[SourceStatus]:
-    """A row for every planned source, as far as it can be believed: never asked is unknown, unattended is stale."""
-    known = {status.name: status for status in watch.sources()} if watch is not None else {}
-    watcher = watch.watcher() if watch is not None else None
-    attended = watcher is not None and owner_alive(watcher.owner) and now - watcher.at <= UNATTENDED_MS
-    return [_row(plan, known.get(plan.name), now, attended=attended) for plan in plans]
-
-
-def _row(plan: Planned, status: SourceStatus | None, now: int, *, attended: bool) -> SourceStatus:
-    if status is None:
-        return SourceStatus(
-            name=plan.name,
-            kind=plan.kind,
-            state=DataState.UNKNOWN,
-            every_ms=int(plan.every_s * SECOND),
-            project_id=plan.project_id,
-            replayed=plan.replayed,
-        )
-    if not attended:
-        if status.state not in GOOD:
-            return replace(status, next_at=None)
-        return replace(status, state=DataState.STALE, next_at=None, reason="nobody asks it: no watcher runs")
-    state = status.believed(now)
-    if state is DataState.STALE:
-        return replace(status, state=state, reason=status.reason or "no answer for three rounds")
-    return status
+    """A row for every planned source and every one that left an answer, as far as it can be believed."""
+    known = watch.sources() if watch is not None else []
+    nobody = unattended(watch.watcher() if watch is not None else None, now)
+    return [belief.status for belief in beliefs((plan.wanted for plan in plans), known, now, nobody_asks=nobody)]
 
 
 # which there are -----------------------------------------------------------------------------------
@@ -152,6 +149,7 @@ def _configured(settings: Settings, profile: Profile, watch: Watch | None) -> It
                 make=partial(forge.source, project, kind),
                 close=forge.close,
                 project_id=project.id,
+                beside=kind is SourceKind.DEPLOYS and not project.ci.github,
             )
 
 
@@ -308,7 +306,7 @@ def merges(watch: Watch) -> list[Merge]:
 
 def _deploys(watch: Watch, now: int) -> list[Deploy]:
     """Deployments and merges of sources that can be believed."""
-    fresh = {status.name for status in watch.sources() if status.believed(now) in GOOD}
+    fresh = {status.name for status in watch.sources() if status.believed(now) in ANSWERED}
     return [fact.thing for fact in watch.facts(Deploy.kind) if fact.source in fresh and isinstance(fact.thing, Deploy)]
 
 
@@ -317,7 +315,7 @@ def _earlier_tries(watch: Watch, source: str) -> dict[str, tuple[str, ...]]:
     from storage.clock import SystemClock
 
     status = watch.source(source)
-    if status is None or status.believed(SystemClock().now()) not in GOOD:
+    if status is None or status.believed(SystemClock().now()) not in ANSWERED:
         return {}
     return {
         fact.thing.key: fact.thing.tries

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -21,10 +21,13 @@ from stas_tui.locations import Profile, os_user
 from stas_tui.notify.silences import AlertmanagerSilences
 from stas_tui.notify.slack import SlackMessenger
 from stas_tui.platforms.local import LocalPlatform
+from stas_tui.proposed import DoorChecker
 from stas_tui.pulse.context import Context
 from stas_tui.pulse.proposer import DraftProposer, Proposer
 from stas_tui.toolbox import Toolbox
+from stas_tui.watching import wanted
 from storage.canonical import digest_of
+from storage.checks import Checks
 from storage.clock import HOUR, MINUTE, Clock, SystemClock
 from storage.findings import Findings
 from storage.journal import Journal
@@ -37,7 +40,6 @@ from storage.schema_world import open_world
 from storage.sqlite import Store
 from storage.wake import Bell
 from storage.watch import Watch
-from storage.watch_records import SourceKind
 from storage.world import World
 
 if TYPE_CHECKING:
@@ -80,7 +82,6 @@ class Application:
     def desk(self) -> Desk:
         """Where a person on call works; made when it is first needed."""
         from stas_tui.triage.desk import Desk
-        from stas_tui.watching import planned, strip
 
         return Desk(
             context=self.context,
@@ -88,7 +89,6 @@ class Application:
             settings=self.settings,
             person=self.person,
             exports=self.profile.exports,
-            wanted=lambda: strip(planned(self.settings, self.profile), None, 0),
         )
 
     @property
@@ -157,11 +157,12 @@ def build(
         pulses=Pulses(record, journal, new_id=partial(new_id, "p") if new_id else None),
         runs=Runs(record),
         clock=clock,
-        rules=rules_of(settings),
+        rules=rules_of(settings, profile),
         messenger=SlackMessenger(
             settings.slack, settings.agent_id("Sky"), token=partial(token_of, settings.slack.credential, environ)
         ),
         silencer=AlertmanagerSilences(settings.alertmanager) if settings.alertmanager else None,
+        checker=DoorChecker(settings, profile, Watch(watch_store), Checks(journal), clock),
     )
     context = Context(
         toolbox=Toolbox(door, killpoint=killpoint),
@@ -209,7 +210,7 @@ def decider(settings: Settings) -> str:
     return person.name if person else ""
 
 
-def rules_of(settings: Settings) -> Rules:
+def rules_of(settings: Settings, profile: Profile) -> Rules:
     """The part of the settings that the door obeys."""
     executor = settings.executor
     if executor.argv:
@@ -249,25 +250,12 @@ def rules_of(settings: Settings) -> Rules:
         services={p.id: p.services for p in settings.project},
         isolation_level={p.id: p.isolation_level for p in settings.project},
         agents=dict(settings.agents),
+        people=tuple(person.name for person in settings.person),
         ask_ttl_ms=int(settings.gates.ask_ttl_hours * HOUR),
         required={p.id: p.ci.required for p in settings.project},
         builds={p.id: p.ci.builds for p in settings.project},
-        sources=tuple(_wanted(settings)),
+        sources=partial(wanted, settings, profile),
     )
-
-
-def _wanted(settings: Settings) -> Iterator[tuple[SourceKind, str, str]]:
-    """Kind, name and project of everything the configuration wants asked."""
-    yield from ((SourceKind.ALERTS, table.name, "") for table in settings.alertmanager)
-    yield from ((SourceKind.METRICS, table.name, "") for table in settings.prometheus)
-    for project in settings.project:
-        if project.health:
-            yield SourceKind.PROBES, "", project.id
-        if project.ci.github:
-            yield SourceKind.CI, "", project.id
-            yield SourceKind.DEPLOYS, "", project.id
-        if project.ci.builds or project.ci.compose_build:
-            yield SourceKind.BUILDS, "", project.id
 
 
 def policy_digest(settings: Settings) -> str:

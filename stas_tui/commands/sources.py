@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from stas_tui import exit_codes
 from stas_tui.cli import printable
 from stas_tui.commands import common
+from stas_tui.health.belief import unattended
 from storage.clock import SystemClock, age, iso
 from storage.records import DataState
 
@@ -65,7 +66,8 @@ def lines(rows: Sequence[SourceStatus], now: int, *, plain: bool = False) -> Ite
     glyphs = ASCII_GLYPHS if plain else GLYPHS
     width = max((len(row.name) for row in rows), default=0)
     for row in rows:
-        said = ": ".join(part for part in (f"{row.kind.value}, {_when(row, now)}", row.reason) if part)
+        reason = row.reason if row.asked_at is not None else ""
+        said = ": ".join(part for part in (f"{row.kind.value}, {_when(row, now)}", reason) if part)
         mark = " REPLAYED" if row.replayed else ""
         yield f"{glyphs[row.state]} {row.state.value:<8} {_flat(row.name):<{width}}{mark}  {_flat(said)}"
 
@@ -76,7 +78,7 @@ def as_json(profile: str, rows: Sequence[SourceStatus], watcher: Watcher | None,
         "schema": "stas.sources/1",
         "profile": profile,
         "at": iso(now),
-        "watcher": None if watcher is None else {"alive": watcher.alive, "at": iso(watcher.at)},
+        "watcher": None if watcher is None else {"alive": not unattended(watcher, now), "at": iso(watcher.at)},
         "sources": [
             {
                 "name": row.name,
@@ -110,8 +112,9 @@ def _when(row: SourceStatus, now: int) -> str:
 def _about(rows: Sequence[SourceStatus], watcher: Watcher | None, now: int) -> str:
     if not rows:
         return "The configuration names no source: alerts, numbers and health are unknown, not good."
-    if watcher is None or not watcher.alive:
-        return "Nobody asks them: no watcher runs. Open the dashboard, or run `stas watch`."
+    nobody_asks = unattended(watcher, now)
+    if watcher is None or nobody_asks:
+        return f"Nobody asks them: {nobody_asks}. Open the dashboard, or run `stas watch`."
     return f"A watcher asks them; its last sign of life was {age(now - watcher.at)} ago."
 
 

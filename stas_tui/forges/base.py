@@ -89,6 +89,10 @@ class ForgeReader(Protocol):
         """Sha of a branch on the remote. Raises `BranchMissing`, `RepositoryMissing`."""
         ...
 
+    def objects(self, workspace: Workspace) -> Path:
+        """Our git directory that holds the workspace's base and head, to be read only. Raises `WorkspaceUnsafe`."""
+        ...
+
     def origin_proof(self, repo: Repo, workspace: Workspace) -> OriginProof:
         """The commit-set test of R5 for a workspace's head, against fresh remote refs."""
         ...

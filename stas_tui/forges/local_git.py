@@ -236,11 +236,16 @@ class LocalGitForge(Forge):
             signed = Signature(author=author, message=message, at=self._clock.now())
             return commit_tree(self._git, site.ours, workspace, staged, head=head, signed=signed)
 
-    def head(self, workspace: Workspace) -> str:
-        """The head of the feature branch as our git directory records it."""
+    def objects(self, workspace: Workspace) -> Path:
+        """Our git directory that holds the workspace's base and head. Raises `WorkspaceUnsafe`."""
         ours = self._places.site_of(workspace).ours
         if not ours.is_dir():
             raise WorkspaceUnsafe(f"The workspace of {workspace.task_id} is gone.", "Provision it again.")
+        return ours
+
+    def head(self, workspace: Workspace) -> str:
+        """The head of the feature branch as our git directory records it."""
+        ours = self.objects(workspace)
         return self._git.run("rev-parse", "--verify", f"refs/heads/{workspace.branch}^{{commit}}", git_dir=ours).text
 
     def push(self, repo: Repo, workspace: Workspace, sha: str) -> str:

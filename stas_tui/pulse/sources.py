@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
+from stas_tui.health.belief import NEVER_ASKED, Belief, beliefs, unattended
 from stas_tui.pulse.context import Context
 from stas_tui.texts.lines import one_line, redacted
 from storage.clock import age, hhmm
@@ -20,7 +21,6 @@ from storage.watch_records import Fact, Observed, SourceKind, SourceStatus
 
 T = TypeVar("T", bound=Observed)
 
-ANSWERED = (DataState.OK, DataState.EMPTY)
 RECORDING = "replayed: a recording, nobody was asked"
 
 
@@ -98,32 +98,22 @@ class Outside:
         self.now = context.clock.now()
 
     @cached_property
-    def statuses(self) -> list[SourceStatus]:
-        """Every source that was ever asked."""
-        return self._watch.sources() if self._watch is not None else []
-
-    @cached_property
-    def _abandoned(self) -> bool:
-        """The process that asked is gone; what it wrote grows old, whatever it says."""
-        watcher = self._watch.watcher() if self._watch is not None else None
-        return watcher is not None and not watcher.alive
+    def beliefs(self) -> list[Belief]:
+        """Every source, as far as it can be believed."""
+        watcher, known = (self._watch.watcher(), self._watch.sources()) if self._watch is not None else (None, [])
+        return beliefs(self._wanted(), known, self.now, nobody_asks=unattended(watcher, self.now))
 
     def told(self, *kinds: SourceKind, project: str = "") -> Told:
         """The sources of these kinds that speak for a project; all of them without one."""
-        rows = [row for row in self.statuses if row.kind in kinds and _speaks(row.project_id, project)]
-        rows = [row for row in rows if self._counts(row)]
-        wanted = [want for want in self._wanted if want[0] in kinds and _speaks(want[2], project)]
-        good, replayed, doubts = [], [], []
-        for row in rows:
-            doubt = self._doubt(row)
-            if doubt is None:
-                good.append(row)
-            else:
-                doubts.append(doubt)
-                if row.replayed and row.believed(self.now) in ANSWERED and not self._abandoned:
-                    replayed.append(row)
-        doubts += [] if replayed else [self._never(want) for want in wanted if not _asked(want, rows)]
-        return Told(configured=bool(rows or wanted), good=tuple(good), replayed=tuple(replayed), doubts=tuple(doubts))
+        rests = [one for one in self.beliefs if one.wanted is None or not one.wanted.beside]
+        asked = [one for one in rests if one.status.kind in kinds and _speaks(one.status.project_id, project)]
+        doubts = {one.status.name: doubt for one in asked if (doubt := self._doubt(one)) is not None}
+        return Told(
+            configured=bool(asked),
+            good=tuple(one.status for one in asked if one.status.name not in doubts),
+            replayed=tuple(one.status for one in asked if one.answered and one.status.replayed),
+            doubts=tuple(doubts.values()),
+        )
 
     def things(self, cls: type[T], sources: Iterable[SourceStatus]) -> list[tuple[str, T]]:
         """(source, thing) of what these sources say now."""
@@ -143,34 +133,23 @@ class Outside:
 
     def all_doubts(self) -> list[Doubt]:
         """Every source in doubt, of whatever kind, each once."""
-        kinds = {row.kind for row in self.statuses} | {want[0] for want in self._wanted}
-        return [doubt for kind in sorted(kinds) for doubt in self.told(kind).doubts]
+        by_kind = sorted(self.beliefs, key=lambda one: one.status.kind)
+        return [doubt for one in by_kind if (doubt := self._doubt(one)) is not None]
 
-    def _counts(self, row: SourceStatus) -> bool:
-        """Whether somebody wanted it: what no configuration names, and cannot answer or adds nothing, is not dead."""
-        if row.replayed or any(_asked(want, [row]) for want in self._wanted):
-            return True
-        return row.believed(self.now) is not DataState.UNKNOWN and row.kind is not SourceKind.DEPLOYS
-
-    def _doubt(self, row: SourceStatus) -> Doubt | None:
-        state, reason = row.believed(self.now), one_line(redacted(row.reason), 160)
-        last = f"last answer {hhmm(row.at)} ({age(self.now - row.at)} ago)" if row.at is not None else "never answered"
-        if state in ANSWERED and self._abandoned:
-            state, reason = DataState.STALE, "the watcher is not running"
-        if state in ANSWERED:
-            if row.replayed:
-                return Doubt(name=row.name, state=DataState.UNKNOWN, said=RECORDING)
+    def _doubt(self, belief: Belief) -> Doubt | None:
+        row, state = belief.status, belief.status.state
+        reason = one_line(redacted(row.reason), 160)
+        if belief.believed:
             return Doubt(name=row.name, state=DataState.UNKNOWN, said=reason) if reason and _partly(row) else None
+        if belief.answered:
+            return Doubt(name=row.name, state=DataState.UNKNOWN, said=RECORDING)
+        if belief.word == NEVER_ASKED:
+            return Doubt(name=row.name, state=state, said=NEVER_ASKED)
+        last = f"last answer {hhmm(row.at)} ({age(self.now - row.at)} ago)" if row.at is not None else "never answered"
         said = f"{state.value}: {reason or last}"
-        if state is DataState.UNKNOWN and row.asked_at is None:
-            said = f"never asked: {reason}" if reason else "never asked"
-        elif reason and state is not DataState.UNKNOWN:
+        if reason and state is not DataState.UNKNOWN:
             said += f", {last}"
         return Doubt(name=row.name, state=state, said=f"{said} (replayed)" if row.replayed else said)
-
-    def _never(self, want: tuple[SourceKind, str, str]) -> Doubt:
-        kind, name, project = want
-        return Doubt(name=name or f"{kind.value}:{project}", state=DataState.UNKNOWN, said="never asked")
 
 
 def _partly(row: SourceStatus) -> bool:
@@ -185,11 +164,3 @@ def _partly(row: SourceStatus) -> bool:
 
 def _speaks(owner: str, project: str) -> bool:
     return not owner or not project or owner == project
-
-
-def _asked(want: tuple[SourceKind, str, str], rows: list[SourceStatus]) -> bool:
-    kind, name, project = want
-    return any(
-        row.kind is kind and (not name or row.name == name) and (not project or row.project_id in ("", project))
-        for row in rows
-    )

@@ -12,6 +12,7 @@ from storage.check_records import CheckResult, Verdict
 from storage.clock import Clock
 
 if TYPE_CHECKING:
+    from stas_tui.config_rehearse import Rehearse
     from stas_tui.isolation.declared import Tenancy
     from stas_tui.isolation.tree import Tree
 
@@ -66,6 +67,8 @@ class Change:
     """Ids of the checks that are wanted; empty means all."""
     rehearse: bool = True
     """Whether migrations may be run on a scratch database in a child process."""
+    rehearsal: Rehearse | None = None
+    """How; None for the defaults."""
     progress: Callable[[str], None] = lambda _: None
     cancelled: Callable[[], bool] = lambda: False
 
@@ -107,3 +110,19 @@ def result(change: Change, check: str, verdict: Verdict, reason: str, **more: ob
         ended_at=now,
         **more,  # type: ignore[arg-type]
     )
+
+
+class Checker(Protocol):
+    """Asks the checks for a gate's risk block: quickly, by reading; rehearsals count where they were already made."""
+
+    def planned(self, project_id: str) -> tuple[CheckResult, ...]:
+        """What isolation checks flag now and nobody accepted: known before anything is changed."""
+        ...
+
+    def real(self, project_id: str, git_dir: Path, base: str, head: str, plan: str) -> tuple[CheckResult, ...]:
+        """What a change between two commits of a git directory does. Raises `ForgeError`."""
+        ...
+
+    def alerts(self, project_id: str) -> Mapping[str, Sequence[str]] | None:
+        """Alert names that cover each service; None if no server that can be believed told its rules (R50)."""
+        ...

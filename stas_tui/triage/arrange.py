@@ -8,7 +8,7 @@ from dataclasses import replace
 from stas_tui.texts.lines import count, listed
 from stas_tui.triage.changes import landed
 from stas_tui.triage.folding import fold
-from stas_tui.triage.identity import HALT_KEY, owned, snoozed
+from stas_tui.triage.identity import HALT_KEY, UNSHOWN_KEY, owned, snoozed
 from stas_tui.triage.order import order
 from stas_tui.triage.query import Query
 from stas_tui.triage.words import CHILD, GROUPED, Doubt, doubts, unwatched
@@ -146,7 +146,9 @@ def _counts(above: Sequence[TriageItem], gates: Sequence[TriageItem], changes: i
         words.append(f"gates {len(gates)}{_due(gates, now)}")
     if messages := [item for item in above if item.item_class is ItemClass.MESSAGE]:
         unverified = sum(not item.trusted for item in messages)
-        words.append(f"urgent {len(messages)}" + (f" ({unverified} unverified)" if unverified else ""))
+        unshown = sum(item.count for item in above if item.key == UNSHOWN_KEY)
+        told = [f"{n} {word}" for n, word in ((unverified, "unverified"), (unshown, "not shown")) if n]
+        words.append(f"urgent {len(messages) + unshown}" + (f" ({', '.join(told)})" if told else ""))
     suspects = sum(item.item_class is ItemClass.DEPLOY for item in above)
     if changes or suspects:
         suspected = f" ({suspects} suspect)" if suspects else ""
@@ -178,8 +180,9 @@ def _due(gates: Sequence[TriageItem], now: int) -> str:
 
 
 def _moods(known: Sequence[Doubt], anything: bool) -> list[str]:
-    """Why nobody should be calm, or that somebody may be."""
+    """Why nobody should be calm, or that somebody may be; what answers from a recording comes after what is dead."""
     doubted = [doubt.short for doubt in known if not (doubt.mild and anything)]
+    doubted.sort(key=lambda short: short.endswith(" replayed"))
     more = len(doubted) - _MOST_DOUBTS
     if not doubted and not anything:
         return [ALL_CLEAR]

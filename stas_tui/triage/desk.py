@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,15 +13,18 @@ from stas_tui.pulse.context import Context
 from stas_tui.triage.arrange import arrange
 from stas_tui.triage.drafts import Drafts
 from stas_tui.triage.escalation import Ladder
+from stas_tui.triage.events import Offer
 from stas_tui.triage.eyes import Eyes, Seen
 from stas_tui.triage.grouped import Groups
 from stas_tui.triage.grouping import Suggestion
 from stas_tui.triage.handover import HandOverDesk
 from stas_tui.triage.incidents import IncidentDesk
 from stas_tui.triage.leases import Leases
+from stas_tui.triage.offers import Offers
 from stas_tui.triage.parts import Parts, is_p0
 from stas_tui.triage.postmortem import Postmortems
-from stas_tui.triage.ticking import Ticking
+from stas_tui.triage.quiet import Standing, standing
+from stas_tui.triage.ticking import Line, Ticking
 from stas_tui.triage.waits import Waits
 from storage.clock import HOUR, SECOND
 from storage.incidents import HandOvers, Incidents
@@ -51,12 +54,8 @@ class Desk:
         settings: Settings,
         person: str,
         exports: Path,
-        wanted: Callable[[], Sequence[SourceStatus]],
     ) -> None:
-        """`person` is who looks, for `owner:me`; `exports` the folder for sheets and drafts.
-
-        `wanted` gives a row for every source that the configuration names, as if none had been asked.
-        """
+        """`person` is who looks, for `owner:me`; `exports` the folder for sheets and drafts."""
         notes = Triage(context.journal)
         self._parts = Parts(
             context=context,
@@ -66,11 +65,11 @@ class Desk:
             incidents=Incidents(context.journal, notes),
             sheets=HandOvers(context.journal),
             exports=exports,
-            wanted=wanted,
         )
         self._person = person
         self._eyes = Eyes(self._parts)
         self._waits = Waits(self._parts)
+        self._offers = Offers(self._parts, self._eyes, self._waits)
         self._ladder = Ladder(self._parts, self._eyes)
         self._leases = Leases(self._parts, self._eyes, self._waits, self._ladder.withdraw)
         self._groups = Groups(self._parts, self._eyes)
@@ -133,6 +132,10 @@ class Desk:
         """
         self._leases.own(keys, by=by, reason=reason, waits_for=waits_for, seen=seen)
 
+    def offers(self, keys: Sequence[str]) -> list[Offer]:
+        """Events that these items can wait for, as choices; a person may name others (see `events.py`)."""
+        return self._offers.of(keys)
+
     def release(self, keys: Sequence[str], *, by: str, seen: Mapping[str, int] | None = None) -> None:
         """Give items back."""
         self._leases.release(keys, by=by, seen=seen)
@@ -159,17 +162,17 @@ class Desk:
 
         What `by` owns is given back: somebody else is called.
         """
-        self._ticking.say(self._ladder.start(key, by=by))
+        self._ticking.say(self._ladder.start(key, by=by), key)
 
     def stop_escalation(self, key: str, *, by: str) -> None:
         """Stop the ladder."""
         self._ladder.stop(key, by=by)
 
-    def tick(self) -> list[str]:
+    def tick(self) -> list[Line]:
         """What time has brought: leases that lapse, snoozes that end, escalations that are due. Says each in a line.
 
         Called about once a second by whoever shows the list; cheap when nothing is due. Each thing is said once, by one
-        of the processes that tick; every line deserves the bell.
+        of the processes that tick; every line deserves the bell, one about a P0 in quiet hours too.
         """
         return self._ticking.tick()
 
@@ -221,9 +224,21 @@ class Desk:
         """Name the `commander`, `operator` or `scribe`."""
         return self._incidents.role(key, by=by, role=role, who=who)
 
+    def name_cause(self, key: str, *, by: str, text: str, sha: str = "", seen: int | None = None) -> Incident:
+        """A person names the cause, in their words or a suspect's (`sha`); `seen` is the entry that was on screen."""
+        return self._incidents.name_cause(key, by=by, text=text, sha=sha, seen=seen)
+
+    def withdraw_cause(self, key: str, *, by: str, why: str, seen: int | None = None) -> Incident:
+        """A person takes the named cause back, with what speaks against it; the timeline keeps both."""
+        return self._incidents.withdraw_cause(key, by=by, why=why, seen=seen)
+
     def suspects(self, key: str) -> list[Json]:
         """Changes that probably caused it, the likeliest first: `{"sha", "what", "at", "why", "pr"}`."""
         return self._groups.suspects(key)
+
+    def silences(self, key: str) -> list[Standing]:
+        """The silences that hide an alert now, the one that ends first first."""
+        return standing(key, self._eyes.recent())
 
     def postmortem(self, key: str) -> str:
         """A blameless draft in Markdown from the log; roles instead of names."""

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from stas_tui.health.belief import Belief, beliefs, unattended
 from stas_tui.platforms.base import NotFound, PlatformError
 from stas_tui.triage.gather import Sight, gather
 from stas_tui.triage.history import OBSERVED, history
 from stas_tui.triage.parts import Parts
+from stas_tui.triage.recovery import STAYS, well_again
 from storage.clock import MINUTE, SECOND
 from storage.errors import StasError
 from storage.records import ActionState, DataState, Message, Priority, Task
 from storage.triage import TriageRefused
 from storage.triage_records import TriageItem
-from storage.watch import Watcher
-from storage.watch_records import Fact, Probe, SourceKind, SourceStatus
+from storage.watch_records import Fact, SourceKind, SourceStatus
 
 UNKNOWN = ActionState.UNKNOWN
 GONE_MS = 10 * MINUTE
 """For how long a resolved alert is still shown."""
 URGENT = 500
-"""Urgent messages that are looked at; those of known senders come first."""
+"""Urgent messages that are looked at; those of known senders come first. How many there are beside them is said."""
 RECENT_MS = 2 * SECOND
 _LOCAL_MS = 5 * SECOND
 
@@ -43,6 +44,7 @@ class Eyes:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._messages: list[Message] = []
+        self._unshown = 0
         self._tasks: list[Task] = []
         self._inbox_at: int | None = None
         self._inbox_some = False
@@ -58,15 +60,16 @@ class Eyes:
         """Everything, now. Raises `StoreError` if the record itself cannot be read."""
         parts, now = self._parts, self._parts.now()
         inbox, board = self._read_inbox(now), self._read_board(now)
-        facts, sources, alive = self._read_watch(now)
+        facts, outside, alive = self._read_watch(now)
         sight = Sight(
-            sources=[*sources, inbox, board],
+            sources=[*(belief.status for belief in outside), inbox, board],
             gates=[*parts.journal.pending(), *(a for a in parts.journal.open_actions() if a.state is UNKNOWN)],
             messages=self._messages,
+            unshown=self._unshown,
             tasks=self._tasks,
             halted=parts.journal.halted()[0],
             watcher_alive=alive,
-            configured=configured(parts),
+            configured=self._configured(outside),
             **facts,
         )
         items = {item.key: item for item in gather(sight, now=now)}
@@ -77,8 +80,8 @@ class Eyes:
     def sources(self) -> list[SourceStatus]:
         """Every source as far as it can be believed now, by name."""
         now = self._parts.now()
-        _, sources, _ = self._read_watch(now, facts=False)
-        rows = [*sources, self._read_inbox(now), self._read_board(now)]
+        _, outside, _ = self._read_watch(now, facts=False)
+        rows = [*(belief.status for belief in outside), self._read_inbox(now), self._read_board(now)]
         return sorted(rows, key=lambda row: row.name)
 
     def item(self, key: str) -> TriageItem:
@@ -94,9 +97,11 @@ class Eyes:
         if item is not None:
             return item.word == "resolved"
         kind = key.partition(":")[0]
-        if kind in OBSERVED:
+        if kind in STAYS and well_again(key, seen.sight):
+            return True
+        if kind in OBSERVED and kind != "tenant":
             fact = history(self._parts, key)
-            return fact is not None and (fact.gone_at is not None or _recovered(fact))
+            return fact is not None and fact.gone_at is not None
         if kind in ("message", "task"):
             return seen.board_ok and self._put_away(kind, key.partition(":")[2])
         return kind in ("gate", "halt") or (kind == "source" and seen.sight.watcher_alive)
@@ -119,8 +124,11 @@ class Eyes:
 
     def _read_inbox(self, now: int) -> SourceStatus:
         try:
-            self._messages = self._parts.platform.urgent(URGENT)
-            self._inbox_some = self._parts.platform.inbox_count() > 0
+            platform = self._parts.platform
+            self._messages = platform.urgent(URGENT)
+            full = len(self._messages) >= URGENT
+            self._unshown = platform.urgent_count() - len(self._messages) if full else 0
+            self._inbox_some = platform.inbox_count() > 0
             self._inbox_at, reason = now, ""
         except PlatformError as error:
             reason = str(error)
@@ -136,11 +144,11 @@ class Eyes:
             reason = str(error)
         return _local("board", SourceKind.BOARD, self._board_at, reason, now, bool(self._tasks))
 
-    def _read_watch(self, now: int, *, facts: bool = True) -> tuple[dict[str, list[Fact]], list[SourceStatus], bool]:
-        """(facts for `Sight`, the strip, whether somebody asks the sources)."""
-        watch = self._parts.watch
+    def _read_watch(self, now: int, *, facts: bool = True) -> tuple[dict[str, list[Fact]], list[Belief], bool]:
+        """(facts for `Sight`, the sources outside, whether somebody asks them)."""
+        watch, wanted = self._parts.watch, self._parts.context.rules.sources()
         try:
-            watcher, known = watch.watcher(), watch.sources()
+            nobody_asks, known = unattended(watch.watcher(), now), watch.sources()
             found: dict[str, list[Fact]] = {}
             if facts:
                 found = {
@@ -153,57 +161,18 @@ class Eyes:
                     "tenants": watch.facts("tenant"),
                 }
         except StasError as error:
-            lost = [replace(s, state=DataState.ERROR, reason=f"watch.db: {error}") for s in expected(self._parts)]
-            return {}, lost, False
-        alive = watcher is not None and watcher.alive
-        return found, _strip(known, expected(self._parts), watcher, now), alive
+            lost = [replace(want, problem=f"watch.db: {error}") for want in wanted]
+            return {}, beliefs(lost, (), now), False
+        return found, beliefs(wanted, known, now, nobody_asks=nobody_asks), not nobody_asks
 
-
-def _recovered(fact: Fact) -> bool:
-    """An endpoint stays in the list of its source when it answers well again: that answer is the end."""
-    return isinstance(fact.thing, Probe) and fact.thing.standing == "ok"
+    def _configured(self, outside: list[Belief]) -> frozenset[SourceKind]:
+        """Kinds that the configuration names a source for; the others are not calm but unknown."""
+        kinds = {belief.status.kind for belief in outside if belief.wanted} | {SourceKind.INBOX, SourceKind.BOARD}
+        if self._parts.context.door.messenger is not None:
+            kinds.add(SourceKind.SLACK)
+        return frozenset(kinds)
 
 
 def _local(name: str, kind: SourceKind, at: int | None, reason: str, now: int, some: bool) -> SourceStatus:
     state = DataState.ERROR if reason else DataState.OK if some else DataState.EMPTY
     return SourceStatus(name=name, kind=kind, state=state, every_ms=_LOCAL_MS, asked_at=now, at=at, reason=reason)
-
-
-def _strip(
-    known: list[SourceStatus], wanted: list[SourceStatus], watcher: Watcher | None, now: int
-) -> list[SourceStatus]:
-    """What was asked as far as it can be believed, and what is configured but was never asked."""
-    rows = [_believed(status, watcher, now) for status in known]
-    for want in wanted:
-        for_project = [row for row in known if row.kind is want.kind and row.project_id in ("", want.project_id)]
-        if not any(row.name == want.name for row in known) and not (want.project_id and for_project):
-            rows.append(want)
-    return rows
-
-
-def _believed(status: SourceStatus, watcher: Watcher | None, now: int) -> SourceStatus:
-    alive = watcher is not None and watcher.alive
-    good = status.state in (DataState.OK, DataState.EMPTY)
-    if good and not alive:
-        return replace(status, state=DataState.STALE, reason="nobody asks it: the watcher does not run")
-    state = status.believed(now)
-    if state is status.state:
-        return status
-    return replace(status, state=state, reason=status.reason or "no answer for three rounds")
-
-
-def expected(parts: Parts) -> list[SourceStatus]:
-    """A row for every source that the configuration names, as if it had never been asked."""
-    try:
-        return [replace(status, reason=status.reason or "never asked") for status in parts.wanted()]
-    except StasError as error:
-        wrong = SourceStatus(name="watch", kind=SourceKind.ALERTS, state=DataState.ERROR, every_ms=_LOCAL_MS)
-        return [replace(wrong, asked_at=parts.now(), reason=str(error))]
-
-
-def configured(parts: Parts) -> frozenset[SourceKind]:
-    """Kinds that the configuration names a source for; the others are not calm but unknown."""
-    kinds = {status.kind for status in expected(parts)} | {SourceKind.INBOX, SourceKind.BOARD}
-    if parts.context.door.messenger is not None:
-        kinds.add(SourceKind.SLACK)
-    return frozenset(kinds)

@@ -52,7 +52,7 @@ def fold(standing: Mapping[str, TriageItem], now: int) -> list[TriageItem]:
     folded = dict(standing)
     for top, members in groups.items():
         head = standing[top]
-        folded[top] = _head(head, members, now)
+        folded[top] = _head(head, sorted(members, key=lambda item: item.key), now)
         under = GROUPED + seen_line(head.title, 60)
         for member in members:
             own = member.suppressed or snoozed(member.note, member.priority, now)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from stas_tui.triage.alarms import alert_items, probe_items, tenant_items
 from stas_tui.triage.changes import deploy_items
-from stas_tui.triage.identity import HALT_KEY, WATCHER_KEY, gate_key, message_key, source_key, task_key
+from stas_tui.triage.identity import HALT_KEY, UNSHOWN_KEY, WATCHER_KEY, gate_key, message_key, source_key, task_key
 from stas_tui.triage.words import BELIEVED, STATE_WORDS, WATCHED, Strip, line
 from storage.clock import hhmm
 from storage.records import Action, ActionState, DataState, Evidence, Message, MessageType, Priority, Task, Trust
@@ -36,6 +36,8 @@ class Sight:
     """Pending, with their revision."""
     messages: Sequence[Message] = ()
     """Unacknowledged."""
+    unshown: int = 0
+    """How many urgent messages there are beside `messages`."""
     tasks: Sequence[Task] = ()
     halted: bool = False
     watcher_alive: bool = True
@@ -60,6 +62,7 @@ def gather(sight: Sight, *, now: int) -> list[TriageItem]:
         *deploy_items(sight.deploys, sight.checks, sight.comparisons, incidents, strip, now),
         *_gates(sight, now),
         *_messages(sight.messages),
+        *_unshown(sight, now),
         *_tasks(sight.tasks, now),
         *_sources(sight, now),
     ]
@@ -132,7 +135,7 @@ def _messages(messages: Sequence[Message]) -> Iterable[TriageItem]:
     """Urgent ones. Those of a known agent stand with incidents; anybody else's are «unverified» and stay below them."""
     seen: dict[str, list[Message]] = {}
     for message in messages:
-        if message.type is MessageType.URGENT and message.acknowledged_at is None:
+        if _is_urgent(message):
             seen.setdefault(message.id, []).append(message)
     for same in seen.values():
         same.sort(key=lambda message: message.at)
@@ -153,6 +156,30 @@ def _messages(messages: Sequence[Message]) -> Iterable[TriageItem]:
             trusted=known,
             project_id=message.project_id or "",
             ref=message.id,
+        )
+
+
+def _is_urgent(message: Message) -> bool:
+    return message.type is MessageType.URGENT and message.acknowledged_at is None
+
+
+def _unshown(sight: Sight, now: int) -> Iterable[TriageItem]:
+    """What a flood hides is said as one row among the dead sources: nobody can tell what is in it."""
+    if sight.unshown > 0:
+        shown = sum(_is_urgent(message) for message in sight.messages)
+        told = f"{shown} of {shown + sight.unshown} are shown: known senders first, then the oldest. Take some off "
+        yield TriageItem(
+            key=UNSHOWN_KEY,
+            item_class=ItemClass.SOURCE,
+            title=f"{sight.unshown} more urgent message{'s are' if sight.unshown > 1 else ' is'} not shown",
+            priority=Priority.P1,
+            first_seen=max((message.at for message in sight.messages), default=now),
+            last_seen=now,
+            count=sight.unshown,
+            word="not shown",
+            evidence=(Evidence(kind="query", ref="inbox", text=f"{told}the inbox to see the rest.", at=now),),
+            trusted=True,
+            ref="inbox",
         )
 
 

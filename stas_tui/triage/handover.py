@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from stas_tui.texts.lines import count, quoted
 from stas_tui.triage.eyes import Eyes, Seen
+from stas_tui.triage.incidents import named_words, open_questions
 from stas_tui.triage.leases import lease_ms
 from stas_tui.triage.parts import Parts, actor
 from stas_tui.triage.saying import QUIET, said
@@ -19,7 +20,16 @@ from storage.clock import DAY, HOUR, age, hhmm, iso_seconds
 from storage.records import Priority, Pulse
 from storage.redact import redact
 from storage.triage import TriageRefused
-from storage.triage_records import HandOver, ItemClass, Lease, TriageItem, TriageList, TriageNote
+from storage.triage_records import (
+    HandOver,
+    Incident,
+    IncidentEntry,
+    ItemClass,
+    Lease,
+    TriageItem,
+    TriageList,
+    TriageNote,
+)
 from storage.watch_records import Deploy, Fact, Silence
 
 if TYPE_CHECKING:
@@ -152,7 +162,7 @@ class HandOverDesk:
 
     def _incidents(self, now: int) -> list[str]:
         rows = []
-        for incident in self._parts.incidents.open_ones():
+        for incident in self._open_incidents():
             due = incident.next_update_at
             word = "no update is due" if due is None else f"update due {hhmm(due)}" + (" (late)" if due < now else "")
             roles = ", ".join(
@@ -161,8 +171,16 @@ class HandOverDesk:
                 if name
             )
             impact = quoted(incident.impact) or "impact not written"
-            rows.append(f"- {quoted(incident.title)}: {incident.status}, {impact}; {roles or 'no roles'}; {word}")
+            rows.append(
+                f"- {quoted(incident.title)}: {incident.status}, {impact}; {roles or 'no roles'}; {word}; "
+                f"{_cause(incident.cause)}"
+            )
         return rows
+
+    def _open_incidents(self) -> list[Incident]:
+        """With their timelines, oldest first."""
+        store = self._parts.incidents
+        return [whole for short in store.open_ones() if (whole := store.get(short.key)) is not None]
 
     def _snoozes(self, every: dict[str, TriageItem], now: int) -> list[str]:
         rows = []
@@ -207,14 +225,9 @@ class HandOverDesk:
 
     def _open_questions(self) -> list[str]:
         rows = []
-        for short in self._parts.incidents.open_ones():
-            incident = self._parts.incidents.get(short.key)
-            if incident is None:
-                continue
-            asked = [entry for entry in incident.entries if entry.kind in ("question", "answer")]
-            answered = sum(entry.kind == "answer" for entry in asked)
-            open_ = [entry for entry in asked if entry.kind == "question"][answered:]
-            rows += [f"- {quoted(entry.text, 400)} ({quoted(incident.title, 80)})" for entry in open_]
+        for incident in self._open_incidents():
+            asked = open_questions(incident.entries)
+            rows += [f"- {quoted(entry.text, 400)} ({quoted(incident.title, 80)})" for entry in asked]
         return rows
 
 
@@ -249,6 +262,12 @@ def _owned_row(note: TriageNote, every: dict[str, TriageItem], now: int) -> str:
         f"- {_title(every, note.key)}: {quoted(lease.owner)} for {age(now - lease.since)}, "
         f"lease until {hhmm(lease.until)}{waits}"
     )
+
+
+def _cause(cause: IncidentEntry | None) -> str:
+    if cause is None:
+        return "no cause is named yet"
+    return f"{named_words(cause, iso_seconds(cause.at), quoted(cause.by))}: {quoted(cause.text, 400)}"
 
 
 def _title(every: dict[str, TriageItem], key: str) -> str:

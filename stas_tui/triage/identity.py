@@ -17,6 +17,8 @@ HALT_KEY = "halt:stas"
 """Identity of the item that says that everything is halted."""
 WATCHER_KEY = "source:watcher"
 """Identity of the item that says that nobody asks the sources."""
+UNSHOWN_KEY = "source:urgent-messages"
+"""Identity of the item that says how many urgent messages are not shown."""
 LONGEST = 400
 """Characters of an identity; a longer one ends in a digest of the whole."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from stas_tui.triage.eyes import Eyes
@@ -10,10 +11,42 @@ from stas_tui.triage.leases import Leases
 from stas_tui.triage.parts import Parts, actor
 from stas_tui.triage.saying import QUIET, said
 from storage.canonical import well_formed
+from storage.records import Json
 from storage.redact import redact
+from storage.triage import TriageRefused
 from storage.triage_records import Incident, IncidentEntry
 
 LOG_LINES = 200
+QUESTION = 70
+"""So many characters of its question stand at the beginning of an answer."""
+SHA = 9
+
+
+def cause_words(suspect: Json) -> str:
+    """A suspect change as the cause that a person names: `Share the pool (9f2c41a00, pull request 7)`."""
+    pr = f", pull request {suspect['pr']}" if suspect.get("pr") else ""
+    what = " ".join(str(suspect.get("what") or "a change").split())
+    return f"{what[:300]} ({str(suspect.get('sha') or 'no commit')[:SHA]}{pr})"
+
+
+def named_words(cause: IncidentEntry, at: str, by: str = "") -> str:
+    """Who named a cause and when; `at` is the time as the reader shows it, `by` the role instead of the name."""
+    return f"cause named by {by or cause.by} at {at}"
+
+
+def question_words(question: str) -> str:
+    """A question as its answer begins."""
+    return " ".join(question.split())[:QUESTION]
+
+
+def open_questions(entries: Sequence[IncidentEntry]) -> list[IncidentEntry]:
+    """Questions that no answer names yet."""
+    answers = [entry.text for entry in entries if entry.kind == "answer"]
+    return [
+        entry
+        for entry in entries
+        if entry.kind == "question" and not any(text.startswith(question_words(entry.text)) for text in answers)
+    ]
 
 
 class IncidentDesk:
@@ -52,6 +85,27 @@ class IncidentDesk:
         incident = self._parts.incidents.role(key, by=name, role=role, who=redact(who))
         self._leases.active(key, by=name)
         return self._merged(incident)
+
+    def name_cause(self, key: str, *, by: str, text: str, sha: str = "", seen: int | None = None) -> Incident:
+        """Name the cause, redacted; a person's word, never the agent's. Raises `TriageRefused`."""
+        who = self._person(by)
+        words = redact(well_formed(text))
+        incident = self._parts.incidents.name_cause(key, by=who, text=words, sha=sha, seen=seen)
+        self._leases.active(key, by=who)
+        return self._merged(incident)
+
+    def withdraw_cause(self, key: str, *, by: str, why: str, seen: int | None = None) -> Incident:
+        """Take the named cause back, with the reason. Raises `TriageRefused`."""
+        who = self._person(by)
+        incident = self._parts.incidents.withdraw_cause(key, by=who, why=redact(well_formed(why)), seen=seen)
+        self._leases.active(key, by=who)
+        return self._merged(incident)
+
+    def _person(self, by: str) -> str:
+        who = actor(by)
+        if who == self._parts.agent:
+            raise TriageRefused("A cause is named by a person.", "What Stas suspects stands below it, as suspected.")
+        return who
 
     # the timeline ----------------------------------------------------------------------------------
 

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from stas_tui.triage.events import parse
 from stas_tui.triage.eyes import Eyes, Seen
 from stas_tui.triage.history import OBSERVED, history
 from stas_tui.triage.parts import Parts, actor, is_p0, titles, words
-from stas_tui.triage.waits import Waits, parse
+from stas_tui.triage.waits import Waits
 from storage.clock import DAY, HOUR, MINUTE, hhmm
 from storage.journal_rows import SYSTEM
 from storage.records import Json, Priority

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from storage.redact import redact
 from storage.triage import Triage, TriageRefused
 from storage.triage_records import TriageItem
 from storage.watch import Watch
-from storage.watch_records import SourceStatus
 
 WORDS = 1_000
 """Characters of a reason."""
@@ -34,8 +33,6 @@ class Parts:
     incidents: Incidents
     sheets: HandOvers
     exports: Path
-    wanted: Callable[[], Sequence[SourceStatus]]
-    """A row for every source that the configuration names, as if none had been asked. Raises `StasError`."""
 
     @property
     def journal(self) -> Journal:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from stas_tui.texts.lines import count, quoted
 from stas_tui.triage.grouped import Groups
 from stas_tui.triage.history import history
-from stas_tui.triage.incidents import IncidentDesk
+from stas_tui.triage.incidents import IncidentDesk, cause_words, named_words, open_questions
 from stas_tui.triage.parts import Parts
 from storage.clock import age, hhmmss, iso_seconds
 from storage.incidents import UPDATE_MS
@@ -61,14 +61,16 @@ class Postmortems:
             ),
             f"- from {iso_seconds(began)} to {until}: {took}, status {incident.status}",
             *_section("Detection", self._detection(incident, events, began)),
+            *_section("Timeline (UTC)", _timeline(incident.entries, roles)),
+            *_section("Cause", _cause(incident, roles)),
             *_section(
-                "Timeline (UTC)", [_line(entry, roles) for entry in incident.entries[:ROWS] if entry.kind != "role"]
+                "Contributing changes",
+                [_change(suspect, incident.cause) for suspect in self._groups.suspects(incident.key)],
             ),
-            *_section("Contributing changes", [_change(suspect) for suspect in self._groups.suspects(incident.key)]),
             *_section("Decisions", [_line(e, roles) for e in incident.entries if e.kind == "decision"]),
             *_section("What went well", [*good, "- (to be written: what helped)"]),
             *_section("What went badly", [*bad, "- (to be written: which control was missing)"]),
-            *_section("Open questions", _open_questions(incident.entries)),
+            *_section("Open questions", [f"- {quoted(entry.text, 600)}" for entry in open_questions(incident.entries)]),
             *_section("Follow-ups", self._follow_ups(events)),
         ]
 
@@ -145,15 +147,30 @@ def _line(entry: IncidentEntry, roles: Roles) -> str:
     return f"- {hhmmss(entry.at)} {quoted(roles.of(entry.by))}: {kind}{quoted(entry.text, 600)}"
 
 
-def _change(suspect: Json) -> str:
+def _timeline(entries: Sequence[IncidentEntry], roles: Roles) -> list[str]:
+    told = [_line(entry, roles) for entry in entries if entry.kind != "role"]
+    more = [f"- and {len(told) - ROWS} more in the log"] if len(told) > ROWS else []
+    return [*told[:ROWS], *more]
+
+
+def _cause(incident: Incident, roles: Roles) -> list[str]:
+    """What a person named now, and what was named before: an idea that was given up teaches as well."""
+    now = incident.cause
+    rows = [_named(now, roles)] if now else ["- no cause is named yet; the suspected changes below are no proof"]
+    before = {entry.text: entry for entry in incident.entries if entry.kind == "cause"}
+    return rows + [
+        f"{_named(entry, roles)}; given up since" for text, entry in before.items() if now is None or text != now.text
+    ]
+
+
+def _named(cause: IncidentEntry, roles: Roles) -> str:
+    return f"- {quoted(cause.text, 600)}: {named_words(cause, iso_seconds(cause.at), quoted(roles.of(cause.by)))}"
+
+
+def _change(suspect: Json, cause: IncidentEntry | None) -> str:
     pr = f", pull request {suspect['pr']}" if suspect.get("pr") else ""
-    return f"- {quoted(suspect['sha'][:12])} {quoted(suspect['what'])}{pr}: {quoted(suspect['why'])}"
-
-
-def _open_questions(entries: Sequence[IncidentEntry]) -> list[str]:
-    answered = sum(entry.kind == "answer" for entry in entries)
-    asked = [entry for entry in entries if entry.kind == "question"]
-    return [f"- {quoted(entry.text, 600)}" for entry in asked[answered:]]
+    named = "; named as the cause" if cause is not None and cause.text == cause_words(suspect) else ""
+    return f"- {quoted(suspect['sha'][:12])} {quoted(suspect['what'])}{pr}: {quoted(suspect['why'])}{named}"
 
 
 def _facts(incident: Incident, events: Sequence[Event], began: int, now: int) -> tuple[list[str], list[str]]:

@@ -11,10 +11,24 @@ from stas_tui.triage.parts import Parts, is_p0
 from stas_tui.triage.waits import Waits
 from storage.clock import SECOND, hhmm
 from storage.records import Priority
-from storage.triage_records import TriageNote
+from storage.triage_records import TriageItem, TriageNote
 
 WORLD_MS = 5 * SECOND
 """How often events and priorities are looked at while something waits for them."""
+
+
+class Line(str):
+    """A sentence that deserves the bell, and whether it is about a P0, which is heard in quiet hours too."""
+
+    __slots__ = ("p0",)
+    p0: bool
+
+    @classmethod
+    def about(cls, item: TriageItem | None, text: str) -> Line:
+        """The sentence about an item; None for one that has left the list."""
+        made = cls(text)
+        made.p0 = item is not None and is_p0(item)
+        return made
 
 
 class Ticking:
@@ -27,14 +41,14 @@ class Ticking:
         self._leases = leases
         self._ladder = ladder
         self._looked_at: int | None = None
-        self._lines: list[str] = []
+        self._lines: list[Line] = []
         self._one = threading.Lock()
 
-    def say(self, line: str) -> None:
-        """A line for the next tick."""
-        self._lines.append(line)
+    def say(self, line: str, key: str) -> None:
+        """A line about an item for the next tick."""
+        self._lines.append(Line.about(self._eyes.recent().items.get(key), line))
 
-    def tick(self) -> list[str]:
+    def tick(self) -> list[Line]:
         """Everything that is due now, each as a sentence. Empty while another thread is at it."""
         if not self._one.acquire(blocking=False):
             return []
@@ -45,7 +59,7 @@ class Ticking:
         finally:
             self._one.release()
 
-    def _due(self) -> list[str]:
+    def _due(self) -> list[Line]:
         now = self._parts.now()
         due = {note.key: note for note in self._parts.notes.due(now)}
         waiting: list[TriageNote] = []
@@ -55,11 +69,15 @@ class Ticking:
         if not due and not waiting:
             return []
         seen = self._eyes.look()
-        told = [line for note in waiting for line in self._by_the_world(note, seen, now)]
+        told = [
+            Line.about(seen.items.get(note.key), line)
+            for note in waiting
+            for line in self._by_the_world(note, seen, now)
+        ]
         for key in due:
             note = self._parts.notes.note(key)
             if note is not None:
-                told += self._by_time(note, seen, now)
+                told += [Line.about(seen.items.get(key), line) for line in self._by_time(note, seen, now)]
         return told
 
     def _by_the_world(self, note: TriageNote, seen: Seen, now: int) -> list[str]:

@@ -1,44 +1,18 @@
-"""Events that an item can wait for: the next pulse, CI of a commit, a merge, a task that moves."""
+"""Whether an event that items wait for has come: the next pulse, CI of a commit, a merge, a task that moves."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
 from stas_tui.forges.base import ForgeError
 from stas_tui.platforms.base import NotFound, PlatformError
+from stas_tui.triage.events import Event, parse
 from stas_tui.triage.parts import Parts
 from storage.clock import MINUTE
 from storage.errors import StoreError
 from storage.triage import TriageRefused
 from storage.watch_records import Check, Deploy
 
-NEXT_PULSE = "next pulse"
-FORMS = "next pulse, ci:PROJECT/SHA, pr:PROJECT/NUMBER, task:PROJECT/ID"
-_EVENT = re.compile(r"(ci|pr|task):([^/\s]{1,64})/(\S{1,100})")
 _UNFINISHED = ("pending", "missing")
 _FORGE_EVERY = MINUTE
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """An event as a person wrote it, taken apart."""
-
-    text: str
-    kind: str
-    project: str = ""
-    ref: str = ""
-
-
-def parse(text: str) -> Event:
-    """The event of a text. Raises `TriageRefused` if it is none."""
-    plain = text.strip()
-    if plain.lower() == NEXT_PULSE:
-        return Event(NEXT_PULSE, "pulse")
-    match = _EVENT.fullmatch(plain)
-    if match is None or (match[1] == "pr" and not match[3].isdecimal()):
-        raise TriageRefused(f"«{plain[:60]}» is no event that can be waited for.", f"Known: {FORMS}.")
-    return Event(plain, match[1], match[2], match[3])
 
 
 class Waits:
@@ -63,6 +37,25 @@ class Waits:
         if over:
             raise TriageRefused(f"That is so already: {over}.", "Choose a time, or something that is still to come.")
         return ""
+
+    def may_come(self, text: str, *, ci: bool) -> bool:
+        """Whether an event is still to come, as far as is known here: the forge is not asked.
+
+        `ci` says that somebody tells of checks; without that nobody would see that they finished.
+        """
+        event = parse(text)
+        if event.kind == "task":
+            try:
+                return self._parts.platform.task(event.project, event.ref).status != "done"
+            except PlatformError:
+                return False
+        if event.kind == "pulse":
+            return True
+        if event.project not in {p.id for p in self._parts.settings.project}:
+            return False
+        if event.kind == "ci":
+            return ci and not self._ci(event)
+        return not self._merged(event) and not self._asked.get(event.text, (0, ""))[1]
 
     def over(self, text: str, *, since: int, was: str) -> str:
         """What happened, as a clause; empty while nothing did."""
@@ -96,14 +89,18 @@ class Waits:
         return f"CI of {event.ref[:12]} finished, " + (f"{failed} failed" if failed else "nothing failed")
 
     def _pr(self, event: Event) -> str:
+        return self._merged(event) or self._forge(event, int(event.ref))
+
+    def _merged(self, event: Event) -> str:
+        """What a source of deployments saw of it."""
         number = int(event.ref)
         try:
             deploys = [fact.thing for fact in self._parts.watch.facts("deploy")]
         except StoreError:
-            deploys = []
+            return ""
         if any(isinstance(d, Deploy) and (d.project_id, d.pr_number) == (event.project, number) for d in deploys):
             return f"pull request {number} was merged"
-        return self._forge(event, number)
+        return ""
 
     def _forge(self, event: Event, number: int) -> str:
         """The forge itself, at most once a minute for each pull request."""

@@ -72,9 +72,10 @@ def status(shop: Shop, kind: SourceKind, **changes: Any) -> SourceStatus:
 
 
 def says(shop: Shop, kind: SourceKind, *things: Observed, **changes: Any) -> None:
-    """A source answers with these things."""
+    """A source answers with these things; the watcher (this process) lives."""
     state = DataState.OK if things else DataState.EMPTY
     shop.app.watch.record(status(shop, kind, **{"state": state, **changes}), things)
+    shop.app.watch.beat(shop.clock.now(), 1)
 
 
 def land(shop: Shop, name: str, at: int, path: str = "services/checkout/pool.py") -> str:
@@ -176,19 +177,25 @@ def _no_watcher(shop: Shop, kind: SourceKind) -> None:
         conn.execute("insert or replace into watcher values(1, ?, ?, 3)", (owner, shop.clock.now()))
 
 
+def _silent(shop: Shop, kind: SourceKind) -> None:
+    """The process that asks is there and hangs; its last answers are seconds old."""
+    shop.app.watch.beat(shop.clock.now() - 61 * SECOND, 3)
+
+
 def _restarted(shop: Shop, kind: SourceKind) -> None:
     reason = "restarted 20s ago, the list may be incomplete"
     shop.app.watch.record(status(shop, kind, state=DataState.EMPTY, reason=reason), ())
 
 
 DEATHS: dict[str, tuple[Callable[[Shop, SourceKind], None], str]] = {
-    "stale": (_old, "stale: last answer 11:05Z (1m ago)"),
+    "stale": (_old, "stale: no answer for three rounds, last answer 11:05Z (1m ago)"),
     "error": (_fails(DataState.ERROR, "refused the connection"), "error: refused the connection"),
     "denied": (_fails(DataState.DENIED, "401"), "denied: 401"),
     "unknown": (_fails(DataState.UNKNOWN, "no token is named"), "unknown: no token is named"),
     "never asked": (_never, "never asked"),
     "replayed": (_replayed, "replayed"),
-    "watcher dead": (_no_watcher, "stale: the watcher is not running"),
+    "watcher dead": (_no_watcher, "stale: nobody asks it: the watcher does not run"),
+    "watcher silent": (_silent, "stale: nobody asks it: the watcher gave no sign of life for 1m"),
     "restarted": (_restarted, "restarted 20s ago"),
 }
 """How a source dies, and the words that every place must then say."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ from stas_tui.executors.base import Executor, Limits, Preset
 from stas_tui.forges.base import Forge, Repo
 from stas_tui.gates import policy
 from stas_tui.gates.contract import BadCall, Call, Effect, NotDone, Plan, Refusal, Uncertain, deny, lock
+from stas_tui.health.belief import Wanted
 from stas_tui.notify.base import Messenger, Silencer
 from stas_tui.platforms.base import (
     AlreadyClaimed,
@@ -19,6 +20,7 @@ from stas_tui.platforms.base import (
     PlatformError,
     TransitionRefused,
 )
+from stas_tui.review.base import Checker
 from storage.clock import HOUR, Clock
 from storage.errors import StasError
 from storage.journal import Journal
@@ -26,7 +28,6 @@ from storage.pulses import Pulses
 from storage.records import Action, EffectClass, Json, SecretHit, Step, StepState, Task, Vision
 from storage.redact import scan
 from storage.runs import Runs
-from storage.watch_records import SourceKind
 
 TEXT_LIMIT = 64 * 1024
 PROMPT_LIMIT = 256 * 1024
@@ -53,6 +54,8 @@ class Rules:
     isolation_level: Mapping[str, str] = field(default_factory=dict)
     agents: Mapping[str, str] = field(default_factory=dict)
     """Names of other agents to the ids the platform knows (D14)."""
+    people: tuple[str, ...] = ()
+    """Names of the persons who may decide, as the record has them."""
     human: str = "Sky"
     architect: str = "Finn"
     ask_ttl_ms: int = 4 * HOUR
@@ -61,8 +64,8 @@ class Rules:
     """Names of the checks that must report for every commit, by project id (R105)."""
     builds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Names of the jobs that build container images, by project id (R106)."""
-    sources: tuple[tuple[SourceKind, str, str], ...] = ()
-    """What the configuration wants asked: kind, name (empty if the kind has one a project), project id (empty: all)."""
+    sources: Callable[[], Sequence[Wanted]] = tuple
+    """Every source that the configuration wants asked; read when somebody looks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,8 @@ class Door:
     messenger: Messenger | None = None
     """Direct messages to the human; None keeps them in the outbox."""
     silencer: Silencer | None = None
+    checker: Checker | None = None
+    """What the checks say for a risk block; None leaves it to names and words."""
 
 
 class BaseTool:

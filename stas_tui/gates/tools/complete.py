@@ -9,10 +9,12 @@ from stas_tui.forges.base import ForgeError, PushRefused, Repo, Staged
 from stas_tui.gates import policy
 from stas_tui.gates.contract import Call, Effect, NotDone, Plan, RiskLine, Shown, Uncertain, deny
 from stas_tui.gates.risk import assess_changes
-from stas_tui.review.secret_scan import scan_change
+from stas_tui.gates.risk_checks import warnings, with_checks
 from stas_tui.gates.tools.base import TEXT_LIMIT, BaseTool, only, require_prefix, scan_texts, text_of
+from stas_tui.review.secret_scan import scan_change
 from stas_tui.texts.lines import count
 from stas_tui.texts.pr_body import lint_pr
+from storage.check_records import CheckResult
 from storage.records import Action, EffectClass, Evidence, GateLevel, Json, Workspace
 
 FILE_LIMIT = 5 * 1024 * 1024
@@ -204,12 +206,21 @@ class OpenPullRequest(BaseTool):
             "body": args["body"],
             "overrides": overrides,
         }
-        risk = assess_changes(
-            task,
-            changes,
-            args["body"],
-            tenants=self.rules.tenants.get(task.project_id, ()),
-            services=self.rules.services.get(task.project_id, ()),
+        checker = self.door.checker
+        said: tuple[CheckResult, ...] = ()
+        if checker is not None:
+            ours = self.door.forge.objects(workspace)
+            said = checker.real(task.project_id, ours, workspace.base_sha, head, args["body"])
+        risk = with_checks(
+            assess_changes(
+                task,
+                changes,
+                args["body"],
+                tenants=self.rules.tenants.get(task.project_id, ()),
+                services=self.rules.services.get(task.project_id, ()),
+                alerts=checker.alerts(task.project_id) if checker else None,
+            ),
+            said,
         )
         origin = RiskLine(
             kind="origin",
@@ -228,7 +239,7 @@ class OpenPullRequest(BaseTool):
                 risk_level=risk.level,
                 risk=[origin, *(RiskLine(kind=row.kind, level=row.level, text=row.text) for row in risk.rows)],
                 evidence=seen + [e for row in risk.rows for e in row.evidence],
-                warnings=[f"goes on against a lock: {o['what']} ({o['reason']})" for o in overrides],
+                warnings=[f"goes on against a lock: {o['what']} ({o['reason']})" for o in overrides] + warnings(said),
                 confirm=task.id if risk.g2 else "",
                 because=risk.g2_because,
             ),

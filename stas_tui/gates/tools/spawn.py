@@ -14,6 +14,7 @@ from stas_tui.executors.verify import verification_commands
 from stas_tui.gates import policy
 from stas_tui.gates.contract import BadCall, Call, Effect, NotDone, Plan, Refusal, RiskLine, Shown, deny, lock
 from stas_tui.gates.risk import assess_plan
+from stas_tui.gates.risk_checks import with_checks
 from stas_tui.gates.tools.base import PROMPT_LIMIT, BaseTool, only, scan_texts, text_of
 from stas_tui.texts.prompt import condense, silent, vision_says
 from stas_tui.texts.prompt_lint import deploy_like, lint_prompt
@@ -112,12 +113,18 @@ class SpawnExecutor(BaseTool):
             "verify": verification_commands(args["executionPrompt"]),
             "overrides": overrides,
         }
-        risk = assess_plan(
-            task,
-            [path for path, _, _ in report.files_to_change],
-            args["executionPrompt"],
-            tenants=self.rules.tenants.get(task.project_id, ()),
-            services=self.rules.services.get(task.project_id, ()),
+        checker = self.door.checker
+        said = checker.planned(task.project_id) if checker else ()
+        risk = with_checks(
+            assess_plan(
+                task,
+                [path for path, _, _ in report.files_to_change],
+                args["executionPrompt"],
+                tenants=self.rules.tenants.get(task.project_id, ()),
+                services=self.rules.services.get(task.project_id, ()),
+                alerts=checker.alerts(task.project_id) if checker else None,
+            ),
+            said,
         )
         warnings = [f"goes on against a lock: {o['what']} ({o['reason']})" for o in overrides]
         warnings += [f"conflict: {text}" for text in report.conflicts]
