@@ -142,9 +142,12 @@ class StasApp(App[None], inherit_bindings=False):
         ids = [f"{n}" for n in range(waiting)] if gates is None else list(gates)
         self.calls.waits({Kind.GATE: ids, Kind.STEP: ["step"] if waiting > len(ids) else []})
 
-    def alarm(self, p0: Collection[str], *, owned: Collection[str] = ()) -> None:
-        """Tell title and bell which P0 there are, by their keys; one that somebody owns counts and does not ring."""
-        self.calls.waits({Kind.P0: p0}, owned=owned)
+    def alarm(self, p0: Collection[str], *, owned: Collection[str] = (), once: Collection[Kind] = ()) -> None:
+        """Tell title and bell which P0 there are, by their keys; one that somebody owns counts and does not ring.
+
+        `once` are the kinds of what only happened, such as a lease that ran out.
+        """
+        self.calls.waits({Kind.P0: p0}, owned=owned, once=once)
 
     def watch_app_focus(self, focused: bool) -> None:
         """A desktop notice is for somebody who looks elsewhere."""

@@ -128,6 +128,13 @@ ACTIONS: tuple[KeyAction, ...] = (
     KeyAction(
         "oncall.own", ("O",), "own", "Take it: yours until the lease runs out; other people are left alone.", "oncall"
     ),
+    KeyAction(
+        "oncall.own_until",
+        ("W",),
+        "own until",
+        "Take it until a merge, CI or a task's move; 24 hours at most.",
+        "oncall",
+    ),
     KeyAction("oncall.snooze", ("Z",), "snooze", "Put it aside until a time or an event, with a reason.", "oncall"),
     KeyAction("oncall.escalate", ("E",), "escalate", "Show the ladder of messages and start or stop it.", "oncall"),
     KeyAction("oncall.incident", ("I",), "incident", "Open its state document: impact, roles, timeline.", "oncall"),
@@ -151,6 +158,9 @@ ACTIONS: tuple[KeyAction, ...] = (
     KeyAction("oncall.evidence", ("e",), "evidence", "Show what Stas itself collected about it.", "oncall"),
     KeyAction("oncall.views", ("v",), "views", "Use a saved filter, or save this one under a name.", "oncall"),
     KeyAction("oncall.sources", ("s",), "sources", "Show every source with its age and its reason.", "oncall"),
+    KeyAction(
+        "oncall.numbers", ("N",), "numbers", "Show how well questions are put and answered, with units.", "oncall"
+    ),
     KeyAction("oncall.copy", ("y",), "copy", "Copy everything about it, with its links.", "oncall"),
     KeyAction("oncall.zoom", ("z",), "zoom", "Give the list or the detail the whole screen.", "oncall"),
     KeyAction("oncall.detail", ("tab",), "list / detail", "Go to the detail, or back to the list.", "oncall"),
@@ -162,7 +172,9 @@ ACTIONS: tuple[KeyAction, ...] = (
     KeyAction("incident.status", ("s",), "status", "Investigating, identified, monitoring or resolved.", "incident"),
     KeyAction("incident.impact", ("i",), "impact", "Say in one line who is hurt and how.", "incident"),
     KeyAction("incident.roles", ("w",), "who", "Name who commands, operates or writes.", "incident"),
+    KeyAction("incident.cause", ("C",), "cause", "Name what caused it, change it or take it back.", "incident"),
     KeyAction("incident.changes", ("c",), "changes", "Show the changes that probably caused it, and why.", "incident"),
+    KeyAction("incident.silence", ("S",), "silence", "Extend or end its silence; both wait as a gate.", "incident"),
     KeyAction("incident.runbook", ("b",), "runbook", "Copy the runbook's address; nothing is opened.", "incident"),
     KeyAction("incident.postmortem", ("P",), "postmortem", "Draft a blameless postmortem from the log.", "incident"),
     KeyAction(

@@ -33,8 +33,8 @@ REDIRECTS = frozenset((300, 301, 302, 303, 305, 307, 308))
 class WebError(StasError):
     """No usable answer; `sent` is whether the request may have reached the server.
 
-    `word` is one of: `timeout`, `refused`, `TLS failure`, `name not found`, `broken connection`, `too large`,
-    `redirected` (its `reply` has headers and no body), `not JSON`, `not an address`, `another host`.
+    `word` is one of: `timeout`, `refused`, `TLS failure`, `name not found`, `name lookup timeout`, `broken connection`,
+    `too large`, `redirected` (its `reply` has headers and no body), `not JSON`, `not an address`, `another host`.
     """
 
     def __init__(self, word: str, what: str, mend: str = "", *, sent: bool = True, reply: Reply | None = None) -> None:
@@ -160,6 +160,8 @@ class Web:
         import httpcore
         import httpx
 
+        from stas_tui.web_wire import NoName
+
         started = time.monotonic()
         try:
             client, deadline = self._open()
@@ -173,6 +175,13 @@ class Web:
                         reply=_reply(response, started, b""),
                     )
                 return _reply(response, started, self._read(response))
+        except NoName as error:
+            raise WebError(
+                "name lookup timeout",
+                f"The name in {self.base} was not looked up within {self.timeout_s:g} s.",
+                "Ask the name servers of this machine, or name an address.",
+                sent=False,
+            ) from error
         except httpcore.TimeoutException as error:
             raise self._timeout(sent=not isinstance(error, httpcore.ConnectTimeout | httpcore.PoolTimeout)) from error
         except httpcore.ConnectError as error:

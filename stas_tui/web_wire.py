@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpcore
 
+from stas_tui.web_names import LookupTimeout, addresses, shared
+
 if TYPE_CHECKING:
     import httpx
 
@@ -23,17 +25,18 @@ class Deadline:
     """When the question that is being asked must be over; shared by everything below one client."""
 
     def __init__(self) -> None:
-        self._until = 0.0
+        self.until = 0.0
+        """Monotonic seconds."""
         self.connections = 0
         """How many were opened so far."""
 
     def start(self, seconds: float) -> None:
         """A new question begins."""
-        self._until = time.monotonic() + seconds
+        self.until = time.monotonic() + seconds
 
     def left(self) -> float:
         """Seconds until the end; not above zero if it is over."""
-        return self._until - time.monotonic()
+        return self.until - time.monotonic()
 
 
 def make_wire(deadline: Deadline, *, secure: bool) -> httpx.BaseTransport:
@@ -131,10 +134,28 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        left = max(self._deadline.left(), PATIENCE_AT_LEAST_S)
         self._deadline.connections += 1
-        stream = self._inner.connect_tcp(host, port, left, local_address, socket_options)
-        return _Stream(stream, self._deadline)
+        until = self._deadline.until
+        try:
+            found = addresses(host, port, self._deadline.left())
+        except LookupTimeout as error:
+            raise NoName(str(error)) from error
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
+        for place, address in enumerate(found, 1):
+            seconds = shared(until, len(found) - place + 1)
+            try:
+                stream = self._inner.connect_tcp(address, port, seconds, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                if place == len(found):
+                    raise
+            else:
+                return _Stream(stream, self._deadline)
+        raise httpcore.ConnectError(f"{host} has no address")
+
+
+class NoName(httpcore.ConnectTimeout):
+    """The name was not looked up in time."""
 
 
 class TooLarge(Exception):

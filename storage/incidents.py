@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from storage.canonical import digest_of, dump, load, well_formed
-from storage.clock import MINUTE
+from storage.clock import MINUTE, hhmm
 from storage.journal import Journal
 from storage.records import Json
 from storage.triage import Triage, TriageRefused
@@ -18,9 +18,10 @@ UPDATE_MS = 30 * MINUTE
 """How often stakeholders are told how an open incident stands."""
 STATUSES = ("investigating", "identified", "monitoring", "resolved")
 KINDS = ("note", "decision", "question", "answer", "status", "impact", "update")
-"""What a person can write; `role` and `seen` come from elsewhere."""
+"""What a person can write; `role`, `cause`, `withdrawn` and `seen` come from elsewhere."""
 ROLES = ("commander", "operator", "scribe")
 TEXT_LENGTH = 4_000
+CAUSE_LENGTH = 1_000
 
 
 class Incidents:
@@ -93,6 +94,37 @@ class Incidents:
                 return incident
             return self._change(conn, incident, {role: name}, by=by, kind="role", text=f"{role} is {name or 'nobody'}")
 
+    def name_cause(self, key: str, *, by: str, text: str, sha: str = "", seen: int | None = None) -> Incident:
+        """Name what caused it, in place of what was named before; `sha` if it is a change. Raises `TriageRefused`.
+
+        `seen` is the id of the entry that was on screen (0 for none): a cause that somebody else named or took back
+        since is not overwritten unread. Saying again what one has said changes nothing.
+        """
+        words = well_formed(text).strip()
+        if not words or len(words) > CAUSE_LENGTH:
+            raise TriageRefused(f"Say the cause in 1 to {CAUSE_LENGTH} characters.")
+        with self._journal.changing() as conn:
+            incident = self._required(conn, key)
+            now = _as_seen(incident, seen)
+            if now is not None and (now.by, now.text) == (well_formed(by), words):
+                return incident
+            more = {"sha": well_formed(sha)} if sha else {}
+            return self._change(conn, incident, {}, by=by, kind="cause", text=words, more=more)
+
+    def withdraw_cause(self, key: str, *, by: str, why: str, seen: int | None = None) -> Incident:
+        """Take the named cause back, with what speaks against it; both stay in the timeline. Raises `TriageRefused`."""
+        words = well_formed(why).strip()
+        if not words or len(words) > CAUSE_LENGTH:
+            raise TriageRefused(f"Say what speaks against it, in 1 to {CAUSE_LENGTH} characters.")
+        with self._journal.changing() as conn:
+            incident = self._required(conn, key)
+            now = _as_seen(incident, seen)
+            if now is None:
+                raise TriageRefused("No cause is named, so there is none to take back.")
+            more = {"entry": now.id, "why": words}
+            text = f"the cause «{now.text}»: {words}"
+            return self._change(conn, incident, {}, by=by, kind="withdrawn", text=text, more=more)
+
     def delivered(self, key: str, ts: str) -> None:
         """Where the incident's one message stands."""
         with self._store.write() as conn:
@@ -102,7 +134,15 @@ class Incidents:
             )
 
     def _change(
-        self, conn: sqlite3.Connection, incident: Incident, values: Json, *, by: str, kind: str, text: str
+        self,
+        conn: sqlite3.Connection,
+        incident: Incident,
+        values: Json,
+        *,
+        by: str,
+        kind: str,
+        text: str,
+        more: Json | None = None,
     ) -> Incident:
         sets = ", ".join(f"{name} = :{name}" for name in values)
         conn.execute(
@@ -113,7 +153,7 @@ class Incidents:
             "insert into incident_entry(incident, at, by, kind, text) values(?, ?, ?, ?, ?)",
             (incident.key, self._journal.now(), well_formed(by), kind, text),
         )
-        self._triage.append(conn, incident.key, f"incident.{kind}", by=by, body={"text": text})
+        self._triage.append(conn, incident.key, f"incident.{kind}", by=by, body={"text": text, **(more or {})})
         return self._required(conn, incident.key)
 
     def _required(self, conn: sqlite3.Connection, key: str) -> Incident:
@@ -129,6 +169,15 @@ class Incidents:
             return None
         entries = conn.execute("select * from incident_entry where incident = ? order by id", (row["key"],)).fetchall()
         return _incident(row, tuple(IncidentEntry(**dict(entry)) for entry in entries))
+
+
+def _as_seen(incident: Incident, seen: int | None) -> IncidentEntry | None:
+    """The cause as it is named now. Raises `TriageRefused` if it is not the one that was on screen."""
+    now = incident.cause
+    if seen is None or seen == (now.id if now else 0):
+        return now
+    what = f"{now.by} named a cause at {hhmm(now.at)}: {now.text[:200]}" if now else "The cause was taken back"
+    raise TriageRefused(f"{what}. That was after you looked; nothing was changed.", "Read it, then say it again.")
 
 
 def _incident(row: sqlite3.Row, entries: tuple[IncidentEntry, ...]) -> Incident:

@@ -145,7 +145,7 @@ class IncidentEntry:
     at: int
     by: str
     kind: str
-    """`note`, `decision`, `question`, `answer`, `status`, `impact`, `role`, `update`, `seen`."""
+    """`note`, `decision`, `question`, `answer`, `status`, `impact`, `role`, `update`, `cause`, `withdrawn`, `seen`."""
     text: str
 
 
@@ -170,6 +170,13 @@ class Incident:
     """Where its one message stands, so that it is edited instead of repeated."""
     entries: tuple[IncidentEntry, ...] = ()
     version: int = 1
+
+    @property
+    def cause(self) -> IncidentEntry | None:
+        """What a person named as the cause and nobody took back since; read from the timeline."""
+        said = [entry for entry in self.entries if entry.kind in ("cause", "withdrawn")]
+        last = max(said, key=lambda entry: entry.id, default=None)
+        return last if last is not None and last.kind == "cause" else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,6 +85,14 @@ class WorldMessages(WorldBase):
             found += map(message_of, self.store.read(sql, (clean(agent), bounded(limit - len(found)))))
         return found
 
+    def urgent_count(self, agent: str) -> int:
+        """How many urgent messages to `agent` are not acknowledged."""
+        row = self.store.read_one(
+            "select count(*) from messages where acknowledged_at is null and type = 'urgent' and recipient in ('', ?)",
+            (clean(agent),),
+        )
+        return int(row[0]) if row else 0
+
     def inbox_order(self, agent: str, text: str = "") -> list[str]:
         """Ids of the open messages to `agent` in the routine's order of types, known senders first, then by age (R10).
 

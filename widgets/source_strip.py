@@ -1,4 +1,7 @@
-"""Every source with its word and its age, dead ones first and loud; it has rows of its own and covers nothing."""
+"""Every source with its word and its age, dead ones first and loud; it has rows of its own and covers nothing.
+
+Where most of what was asked is played back, the strip says so once and marks what is not.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ GAP = "   "
 REASON = 44
 """Cells of a reason on the strip; the page of sources has all of it."""
 NAME = 40
+LEAST = 24
+"""Cells below which what is left of a reason says nothing."""
 FORMS = 3
 _LOUD = (Mark.FAIL, Mark.WARN)
 
@@ -80,17 +85,20 @@ def strip_rows(model: StripModel, width: int, height: int, palette: Palette) -> 
     if not model.sources:
         lines[0] += [palette.mark(Mark.UNKNOWN), Span(" " + flat(model.sentence), "ink-2")]
         return list(lines)
-    if all(source.replayed for source in model.sources):
+    asked = [source for source in model.sources if source.mark is not Mark.UNKNOWN]
+    replay = sum(source.replayed for source in asked) * 2 > len(asked)
+    if replay:
         lines[0] += [palette.mark(Mark.WARN), Span(" REPLAYED  ", "warn", bold=True)]
     fresh = True
     for number, source in enumerate(model.sources):
         left = model.sources[number:]
         gap = [] if fresh else [Span(GAP)]
-        entry = _fitting(source, lines, gap, left[1:], width, height, palette)
+        world = _world(source, replay)
+        entry = _fitting(source, world, lines, gap, left[1:], width, height, palette)
         if entry is None and len(lines) < height and not fresh:
             lines.append([Span(" " * len(LABEL))])
             gap = []
-            entry = _fitting(source, lines, gap, left[1:], width, height, palette)
+            entry = _fitting(source, world, lines, gap, left[1:], width, height, palette)
         if entry is None:
             lines[-1] += _rest(left, palette, first=not gap)
             break
@@ -99,8 +107,16 @@ def strip_rows(model: StripModel, width: int, height: int, palette: Palette) -> 
     return list(lines)
 
 
+def _world(source: SourceMark, replay: bool) -> Sequence[Span]:
+    """What sets a source apart from what the strip says of them all: it alone is played back, or it alone is not."""
+    if source.replayed == replay or source.mark is Mark.UNKNOWN:
+        return ()
+    return (Span(" replayed", "warn"),) if source.replayed else (Span(" live", "ink-2"),)
+
+
 def _fitting(
     source: SourceMark,
+    world: Sequence[Span],
     lines: Sequence[Sequence[Span]],
     gap: Sequence[Span],
     after: Sequence[SourceMark],
@@ -108,12 +124,19 @@ def _fitting(
     height: int,
     palette: Palette,
 ) -> list[Span] | None:
-    """The longest form of an entry that fits, on the last line beside what is said of the rest; None if none does."""
+    """The longest form of an entry that fits, with part of its reason if that can be read; None if none does.
+
+    On the last line it stands beside what is said of the rest.
+    """
     last = len(lines) == height
     rest = _rest(after, palette) if last and after else []
     for form in range(FORMS) if (last or not gap) and source.mark is not Mark.OK else range(1):
-        entry = _entry(source, palette, form)
-        if width_of([*lines[-1], *gap, *entry, *rest]) <= width:
+        entry = _entry(source, world, palette, form)
+        over = width_of([*lines[-1], *gap, *entry, *rest]) - width
+        room = width_of([Span(palette.cut(source.word, REASON))]) - over
+        if form == 1 and over > 0 and room >= LEAST:
+            return _entry(source, world, palette, form, room)
+        if over <= 0:
             return entry
     return None
 
@@ -128,18 +151,19 @@ def _lead(model: StripModel, palette: Palette) -> list[Span]:
     return [*spans, Span(LABEL, "ink-3")]
 
 
-def _entry(source: SourceMark, palette: Palette, form: int = 0) -> list[Span]:
+def _entry(
+    source: SourceMark, world: Sequence[Span], palette: Palette, form: int = 0, room: int = REASON
+) -> list[Span]:
     """An entry; where there is little room without its age (1), and without its reason (2)."""
     look = GLYPHS[source.mark]
     loud = source.mark in _LOUD
-    word = palette.cut(source.word if form < FORMS - 1 else source.word.split(":", 1)[0], REASON)
+    word = palette.cut(source.word if form < FORMS - 1 else source.word.split(":", 1)[0], room)
     spans = [
         palette.mark(source.mark),
         Span(" " + palette.cut(source.name, NAME), "ink" if loud else "ink-2", bold=loud),
     ]
     spans.append(Span(" " + word, look.ink if loud else "ink-2", bold=loud))
-    if source.replayed:
-        spans.append(Span(" replayed", "warn"))
+    spans += world
     if source.age and not form:
         spans.append(Span(" " + flat(source.age), "ink-3"))
     return spans

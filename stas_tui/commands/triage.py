@@ -36,7 +36,7 @@ def run(args: Namespace) -> int:
     words: list[str] = list(args.words)
     act = _ACTS.get(words[0]) if words else None
     profile, settings = common.profile(args), common.settings(args)
-    if act is not None and act not in _READS and args.read_only:
+    if act is not None and act not in _READS and not (act is _cause and len(words) <= 2) and args.read_only:
         raise common.ReadOnly("--read-only changes nothing.", "Leave the flag out.")
     with common.application(profile, settings) as app:
         if act is None:
@@ -264,6 +264,13 @@ def _show(sheet: HandOver, args: Namespace) -> int:
     return exit_codes.OK
 
 
+def _cause(app: Application, args: Namespace, words: Sequence[str]) -> int:
+    from stas_tui.commands.triage_cause import cause
+
+    [key] = _keys(app, words[:1])
+    return cause(app, key, words[1:], reason=args.reason, as_json=args.json)
+
+
 def _postmortem(app: Application, args: Namespace, words: Sequence[str]) -> int:
     text = app.desk.postmortem(_one(words, "postmortem"))
     if args.write is not None:
@@ -322,6 +329,7 @@ _ACTS: dict[str, _Act] = {
     "ungroup": _ungroup,
     "undo": _undo,
     "handover": _hand_over,
+    "cause": _cause,
     "postmortem": _postmortem,
     "task": _task,
     "numbers": _numbers,

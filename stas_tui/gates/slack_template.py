@@ -87,7 +87,7 @@ def make(fields: Json, rules: Rules, *, repeat: int = 0) -> Made:
     return Made(
         text="\n".join(lines),
         urgent_class=fields["priority"] == Priority.P0,
-        nobody=owner == NOBODY,
+        nobody=not fields["owner"],
         left_out=tuple(left_out),
     )
 
@@ -120,5 +120,5 @@ def _owner(owner: str, rules: Rules) -> tuple[str, bool]:
     """Who owns it, if the configuration knows the name; «somebody» for anybody else."""
     if not owner:
         return NOBODY, True
-    known = {rules.agent, rules.human, rules.architect, *rules.agents}
+    known = {rules.agent, rules.human, rules.architect, *rules.agents, *rules.people}
     return (owner, True) if owner in known else ("somebody", False)

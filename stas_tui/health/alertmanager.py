@@ -9,10 +9,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from stas_tui import config_sources
-from stas_tui.credentials import CredentialMissing
 from stas_tui.health.base import Answer
+from stas_tui.health.hosted import HostedSource
 from stas_tui.notify import alertmanager_v2 as v2
-from stas_tui.web import Reply, Web, WebError
+from stas_tui.web import Web, WebError
 from storage.records import DataState, Json
 from storage.watch_records import Alert, Silence, SourceKind
 
@@ -21,7 +21,6 @@ SETTLING_S = 120.0
 it has already sent after one more."""
 MOST_ALERTS = 5_000
 MOST_SILENCES = 2_000
-LATEST_RETRY_S = 3_600.0
 
 
 @dataclass(slots=True)
@@ -33,8 +32,8 @@ class _Round:
     doubts: list[str] = field(default_factory=list)
 
 
-class AlertmanagerSource:
-    """One Alertmanager as a source (`health.base.Source`).
+class AlertmanagerSource(HostedSource):
+    """One Alertmanager as a source.
 
     A resolved alert vanishes from its list at once; the watch keeps the history. For a while after a restart an empty
     list is `unknown`, not calm, and nothing is marked gone. Alerts hidden by another alert carry its fingerprint
@@ -42,6 +41,7 @@ class AlertmanagerSource:
     """
 
     kind = SourceKind.ALERTS
+    main = v2.ALERTS
 
     def __init__(
         self,
@@ -52,47 +52,17 @@ class AlertmanagerSource:
         every_s: float = 15.0,
         settling_s: float = SETTLING_S,
     ) -> None:
-        self.name = config.name
-        self.project_id = project_id
-        self.every_s = every_s
-        self._config = config
-        self._token = token
+        super().__init__(config, token, project_id=project_id, every_s=every_s)
         self._settling_s = settling_s
-        self._clean = v2.Cleaner()
-        self._web: Web | None = None
         self._silences: list[Silence] | None = None
         """The last ones that could be read."""
         self._said_uptime = False
 
-    def ask(self, now: int) -> Answer:
-        """Alerts of all states, silences and status: three requests, the first failure of which ends the round."""
-        self._clean.begin()
-        try:
-            web = self._open()
-        except CredentialMissing as missing:
-            return Answer(state=DataState.UNKNOWN, reason=missing.what)
-        try:
-            return self._ask(web, now)
-        except WebError as error:
-            return Answer(
-                state=DataState.ERROR, reason=f"{v2.ALERTS}: {error.word}: {error.what}"[:300], detail=_word(error)
-            )
-
-    def close(self) -> None:
-        """Let connections go; the token is taken afresh the next time."""
-        if self._web is not None:
-            self._web.close()
-            self._web = None
-
-    def _open(self) -> Web:
-        if self._web is None:
-            self._web = Web(self._config.url, timeout_s=self._config.timeout_s, token=self._token())
-        return self._web
-
     def _ask(self, web: Web, now: int) -> Answer:
+        """Alerts of all states, silences and status: three requests, of which the first decides."""
         reply = web.get(v2.ALERTS)
         if reply.status != 200:
-            return self._refused(v2.ALERTS, reply)
+            return self._refused(v2.clause(v2.ALERTS, reply), reply.status, reply.retry_after_s)
         try:
             alerts, dropped, more = v2.each(reply.json(), lambda raw: v2.alert_of(raw, self._clean), most=MOST_ALERTS)
         except v2.Bad:
@@ -173,18 +143,6 @@ class AlertmanagerSource:
             round_.doubts.append(f"{what} unknown: {path}: {error.word}")
         return None, {}
 
-    def _refused(self, path: str, reply: Reply) -> Answer:
-        """No list: denied, or an error that names the endpoint and the status."""
-        detail: Json = {"http": reply.status, "endpoint": path, "word": f"status {reply.status}"}
-        reason = v2.clause(path, reply)
-        if reply.status in (401, 403):
-            self.close()
-            return Answer(state=DataState.DENIED, reason=reason, detail=detail)
-        retry = None if reply.retry_after_s is None else min(reply.retry_after_s, LATEST_RETRY_S)
-        if reply.status == 429 and retry is not None:
-            reason = f"{path} answered 429, retry in {retry:.0f} s"
-        return Answer(state=DataState.ERROR, reason=reason, retry_after_s=retry, detail=detail)
-
 
 def _counts(alerts: list[Alert]) -> Json:
     states = {"active": 0, "suppressed": 0, "unprocessed": 0}
@@ -209,7 +167,3 @@ def _server_time(headers: Mapping[str, str], now: int) -> int:
         return int(parsedate_to_datetime(headers.get("date", "")).timestamp() * 1000)
     except (ValueError, TypeError, OverflowError):
         return now
-
-
-def _word(error: WebError) -> Json:
-    return {"word": error.word} | ({"http": error.reply.status} if error.reply is not None else {})

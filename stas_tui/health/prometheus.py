@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stas_tui import config_sources
-from stas_tui.credentials import CredentialMissing
 from stas_tui.health import promql
 from stas_tui.health.alert_rules import rules_of
 from stas_tui.health.base import Answer
+from stas_tui.health.hosted import HostedSource
 from stas_tui.health.promql import NoAnswer, Points, Vector
 from stas_tui.health.tenants import BASELINE_MS, WATCHED_MS, compare_merge, judge, share
-from stas_tui.notify.alertmanager_v2 import Cleaner
 from stas_tui.web import Web, WebError
 from storage.clock import DAY, HOUR, MINUTE
 from storage.records import DataState, Json, Merge
@@ -29,7 +28,6 @@ COMPARE_AT_ONCE = 2
 """Merges that are measured in one round; the others wait for the next."""
 MOST_MERGES = 20
 STEP_MS = 15_000
-LATEST_RETRY_S = 3_600.0
 
 
 def _no_merges() -> Sequence[Merge]:
@@ -56,8 +54,8 @@ class _Compared:
     comparisons: list[Comparison]
 
 
-class PrometheusSource:
-    """One Prometheus as a source (`health.base.Source`).
+class PrometheusSource(HostedSource):
+    """One Prometheus as a source.
 
     Each round asks the configured queries; once a minute the past hour, every five minutes the alert rules, and while a
     merge is watched (30 minutes) its comparison. If requests or errors cannot be asked the round is an error; any
@@ -65,6 +63,7 @@ class PrometheusSource:
     """
 
     kind = SourceKind.METRICS
+    main = promql.QUERY
 
     def __init__(
         self,
@@ -77,16 +76,11 @@ class PrometheusSource:
         every_s: float = 15.0,
         step_ms: int = STEP_MS,
     ) -> None:
-        self.name = config.name
-        self.project_id = project_id
-        self.every_s = every_s
+        super().__init__(config, token, project_id=project_id, every_s=every_s)
         self._config = config
         self._tenants = tuple(tenants)
-        self._token = token
         self._merges = merges
         self._step_ms = step_ms
-        self._clean = Cleaner()
-        self._web: Web | None = None
         core = {"requests": config.requests, "errors": config.errors}
         further = {"denied": config.denied, "latency": config.latency}
         usage = {name: query for name, query in config.usage.items() if name not in (*core, *further)}
@@ -101,52 +95,19 @@ class PrometheusSource:
         self._compared: dict[str, _Compared] = {}
         self._slow: frozenset[str] = frozenset()
 
-    def ask(self, now: int) -> Answer:
-        """All numbers by tenant, and what is due besides."""
-        self._clean.begin()
-        try:
-            web = self._open()
-        except CredentialMissing as missing:
-            return Answer(state=DataState.UNKNOWN, reason=missing.what)
-        round_ = _Round(now=now)
-        try:
-            return self._ask(web, round_)
-        except WebError as error:
-            detail: Json = {"word": error.word} | ({"http": error.reply.status} if error.reply else {})
-            return Answer(
-                state=DataState.ERROR, reason=f"{promql.QUERY}: {error.word}: {error.what}"[:300], detail=detail
-            )
-        except NoAnswer as error:
-            return self._refused(error)
-
-    def close(self) -> None:
-        """Let connections go; the token is taken afresh the next time."""
-        if self._web is not None:
-            self._web.close()
-            self._web = None
-
     def _filled(self, query: str) -> str:
         return query.replace("{tenant}", self._config.tenant_label)
 
-    def _open(self) -> Web:
-        if self._web is None:
-            self._web = Web(self._config.url, timeout_s=self._config.timeout_s, token=self._token())
-        return self._web
-
-    def _refused(self, error: NoAnswer) -> Answer:
-        detail: Json = {"http": error.status, "word": f"status {error.status}"}
-        if error.status in (401, 403):
-            self.close()
-            return Answer(state=DataState.DENIED, reason=str(error), detail=detail)
-        reason, retry = str(error), error.retry_after_s
-        if error.status == 429 and retry is not None:
-            reason = f"{promql.QUERY} answered 429, retry in {retry:.0f} s"
-        retry = None if retry is None else min(retry, LATEST_RETRY_S)
-        return Answer(state=DataState.ERROR, reason=reason, retry_after_s=retry, detail=detail)
-
     # one round -------------------------------------------------------------------------------------
 
-    def _ask(self, web: Web, round_: _Round) -> Answer:
+    def _ask(self, web: Web, now: int) -> Answer:
+        """All numbers by tenant, and what is due besides."""
+        try:
+            return self._numbers_of(web, _Round(now=now))
+        except NoAnswer as error:
+            return self._refused(str(error), error.status, error.retry_after_s)
+
+    def _numbers_of(self, web: Web, round_: _Round) -> Answer:
         answers: dict[str, Vector | None] = {name: self._instant(web, name, round_) for name in ("requests", "errors")}
         for name in self.queries:
             if name not in answers:

@@ -6,6 +6,7 @@ Only the loop writes. Schedules follow the monotonic clock, what is written down
 
 from __future__ import annotations
 
+import errno
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -31,6 +32,10 @@ MOST_RETRY_S = 3_600.0
 """A source cannot make us wait for longer than this."""
 
 FAULT = "a fault in Stas itself"
+
+MOST_UNSAID = 100
+STORE = "store "
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 GOOD = frozenset({DataState.OK, DataState.EMPTY})
 BAD = frozenset({DataState.ERROR, DataState.DENIED})
@@ -97,6 +102,7 @@ class Watcher:
         self._back: queue.SimpleQueue[_Said | None] = queue.SimpleQueue()
         self._beaten: int | None = None
         self._told: dict[str, str] = {}
+        self._unsaid: list[str] = []
         self._stopped = False
         self._others_gone = False
 
@@ -245,7 +251,7 @@ class Watcher:
     ) -> None:
         before, row.last = row.last, status
         if before is None or before.state is not status.state:
-            self._show(status)
+            _out(lambda: self._show(status))
         if not self._write(lambda: self.watch.record(status, things, partial=partial), status.name):
             row.seen = ""
             return
@@ -269,27 +275,46 @@ class Watcher:
 
     def _write(self, act: Callable[[], None], about: str = "") -> bool:
         """Whether it was written. A full or locked disk is told once, and the next answers are tried again."""
-        about = f"store {about}"
+        about = STORE + about
         try:
             try:
                 act()
             except StoreGone:
                 if self._reopen is None:
                     raise
+                fresh = self._reopen()
                 self.watch.store.close()
-                self.watch = self._reopen()
+                self.watch = fresh
                 act()
         except StoreError as error:
             self._tell(about, str(error))
             return False
-        self._told.pop(about, None)
+        if self._told.pop(about, None) and not any(key.startswith(STORE) for key in self._told):
+            self._tell_all("The answers are written down again.")
         return True
 
     def _tell(self, about: str, sentence: str) -> None:
         """Say it once for as long as it stays the same."""
         if self._told.get(about) != sentence:
             self._told[about] = sentence
-            self._say(sentence)
+            self._tell_all(sentence)
+
+    def _tell_all(self, sentence: str) -> None:
+        """Say it after what could not be said: where it is written may be the disk that is full."""
+        self._unsaid = [*self._unsaid, sentence][-MOST_UNSAID:]
+        while self._unsaid and _out(lambda: self._say(self._unsaid[0])):
+            del self._unsaid[0]
+
+
+def _out(tell: Callable[[], None]) -> bool:
+    """Tell it, and whether there was room for it. Raises `OSError` for anything else, e.g. that nobody reads along."""
+    try:
+        tell()
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        return False
+    return True
 
 
 def _fault(error: Exception) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from stas_tui.forges.base import ForgeError
 from stas_tui.forges.git import Git
-from stas_tui.forges.names import printable
+from stas_tui.forges.names import is_sha, printable
 from stas_tui.isolation.tree import Blob
 
-_LINK, _EXECUTABLE, _SUBMODULE = b"120000", b"100755", b"160000"
+LINK, EXECUTABLE, SUBMODULE = b"120000", b"100755", b"160000"
+"""Modes as git writes them."""
 
 
 class CommitTree:
@@ -27,9 +28,29 @@ class CommitTree:
         """The commit's sha."""
         return self._commit
 
+    @property
+    def state(self) -> str:
+        """The commit's sha: a commit never changes. Empty if it was named in another way."""
+        return self._commit if is_sha(self._commit) else ""
+
     def files(self) -> Mapping[str, Blob]:
         """Paths to blobs; submodules are left out. Raises `ForgeError`."""
         return self._files
+
+    def shas(self) -> Mapping[str, str]:
+        """Paths of files, without links and submodules, to blob hashes. Raises `ForgeError`."""
+        return self._shas
+
+    @cached_property
+    def _shas(self) -> dict[str, str]:
+        done = self._git.run("ls-tree", "-r", "-z", "--full-tree", self._commit, git_dir=self._git_dir)
+        found = {}
+        for item in done.items:
+            head, _, path = item.partition(b"\t")
+            mode, _, sha = head.split()
+            if mode not in (LINK, SUBMODULE):
+                found[printed(path)] = sha.decode()
+        return found
 
     @cached_property
     def _files(self) -> dict[str, Blob]:
@@ -38,9 +59,9 @@ class CommitTree:
         for item in done.items:
             head, _, path = item.partition(b"\t")
             mode, _, sha, size = head.split()
-            if mode != _SUBMODULE:
-                found[printable(path)] = Blob(
-                    sha.decode(), int(size) if size != b"-" else 0, link=mode == _LINK, executable=mode == _EXECUTABLE
+            if mode != SUBMODULE:
+                found[printed(path)] = Blob(
+                    sha.decode(), int(size) if size != b"-" else 0, link=mode == LINK, executable=mode == EXECUTABLE
                 )
         return found
 
@@ -53,10 +74,22 @@ class CommitTree:
 
     def read_many(self, shas: list[str]) -> Mapping[str, bytes]:
         """Contents by blob hash, in one process. Raises `ForgeError`."""
-        if not shas:
-            return {}
-        asked = "".join(f"{sha}\n" for sha in shas).encode()
-        return dict(_batch(self._git.run("cat-file", "--batch", git_dir=self._git_dir, stdin=asked).out))
+        return contents(self._git, self._git_dir, shas)
+
+
+def contents(git: Git, git_dir: Path, shas: list[str]) -> dict[str, bytes]:
+    """Contents of blobs by hash, in one process. Raises `ForgeError`."""
+    if not shas:
+        return {}
+    asked = "".join(f"{sha}\n" for sha in shas).encode()
+    return dict(_batch(git.run("cat-file", "--batch", git_dir=git_dir, stdin=asked).out))
+
+
+def printed(path: bytes) -> str:
+    """A path as text, quickly for those that need no care."""
+    if path.isascii() and b"\\" not in path and (text := path.decode()).isprintable():
+        return text
+    return printable(path)
 
 
 def _batch(out: bytes) -> list[tuple[str, bytes]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +36,29 @@ class Tree(Protocol):
     def read_many(self, shas: list[str]) -> Mapping[str, bytes]:
         """Contents by blob hash, in one go. Raises `ForgeError`."""
         ...
+
+
+@runtime_checkable
+class StatedTree(Tree, Protocol):
+    """A tree that can say cheaply whether it is the one that was read before, and which blobs it holds."""
+
+    @property
+    def state(self) -> str:
+        """Two trees with the same state hold the same files; empty if that cannot be said. Raises `ForgeError`."""
+        ...
+
+    def shas(self) -> Mapping[str, str]:
+        """Paths of files, without links and submodules, to blob hashes; no sizes are looked up. Raises `ForgeError`."""
+        ...
+
+
+def shas_of(tree: Tree) -> Mapping[str, str]:
+    """Paths of a tree's files to blob hashes, in the cheapest way that it has. Raises `ForgeError`."""
+    if isinstance(tree, StatedTree):
+        return tree.shas()
+    return {path: blob.sha for path, blob in tree.files().items() if not blob.link}
+
+
+def state_of(tree: Tree) -> str:
+    """A tree's state; empty if it has none. Raises `ForgeError`."""
+    return tree.state if isinstance(tree, StatedTree) else ""

@@ -113,8 +113,11 @@ class Silencer(Protocol):
         """Create it; returns its id. Raises `NotifyError`, `NotifyUncertain`."""
         ...
 
-    def extend(self, source: str, silence_id: str, ends_at: int) -> str:
-        """Move its end by writing the whole object back; returns the id it has then."""
+    def extend(self, source: str, silence_id: str, ends_at: int, *, was: int | None = None, said: str = "") -> str:
+        """Move its end; returns the id it has then. Raises `NotifyError`, `NotifyUncertain`.
+
+        `was` is the end that it has to have still; `said` goes behind its comment.
+        """
         ...
 
     def read(self, source: str, silence_id: str) -> Json | None:

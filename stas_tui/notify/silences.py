@@ -59,18 +59,27 @@ class AlertmanagerSilences:
             },
         )
 
-    def extend(self, source: str, silence_id: str, ends_at: int) -> str:
+    def extend(self, source: str, silence_id: str, ends_at: int, *, was: int | None = None, said: str = "") -> str:
         """Move its end by writing the whole object back; returns the id it has then.
 
-        The id stays only because `startsAt` goes back exactly as it came. Raises as `set`, and `NotifyError` for one
-        that is gone or over: a new one would be a new decision.
+        `was` is the end that it has to have still, `said` goes behind its comment. One that ends at `ends_at` already
+        is left alone, so that a request whose answer was lost can be repeated. The id stays only because `startsAt`
+        goes back exactly as it came. Raises as `set`, and `NotifyError` for one that is gone or over: a new one would
+        be a new decision.
         """
         raw = self._get(source, silence_id)
         state = raw["status"]["state"] if raw is not None and isinstance(raw.get("status"), dict) else "gone"
         if raw is None or state not in ("active", "pending"):
             raise NotifyError(f"Silence {silence_id} is {state}; it cannot be extended.", "Set a new one.")
-        kept = {name: raw.get(name) for name in ("id", "matchers", "startsAt", "createdBy", "comment")}
-        return self._post(source, {**kept, "endsAt": v2.to_rfc3339(ends_at)})
+        ends = self._made(raw)["ends_at"]
+        if ends == ends_at:
+            return silence_id
+        if was is not None and ends != was:
+            told = f"It ends at {v2.to_rfc3339(ends)} now, and no more at {v2.to_rfc3339(was)}"
+            raise NotifyError(f"{told}: somebody changed it meanwhile.", "Look at it, then ask again.")
+        kept = {name: raw.get(name) for name in ("id", "matchers", "startsAt", "createdBy")}
+        comment = f"{raw.get('comment') or ''}{said}"
+        return self._post(source, {**kept, "comment": comment, "endsAt": v2.to_rfc3339(ends_at)})
 
     def read(self, source: str, silence_id: str) -> Json | None:
         """The silence, as `alertmanager_v2.silence_json` says it; None if there is none. Raises `NotifyError`."""

@@ -33,6 +33,7 @@ _OPEN_CODES = frozenset({408, 425})
 """Status codes below 500 after which it is still open whether something happened."""
 _OPEN_ERRORS = frozenset({"fatal_error", "internal_error", "service_unavailable"})
 """Errors after which, says Slack, some of it may have happened."""
+_NO_CONTACT = "Check the network and its name servers; nothing was sent."
 _LIMITS = frozenset({"ratelimited", "rate_limited"})
 _GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 _MENDS: Mapping[str, str] = {
@@ -69,7 +70,6 @@ class SlackMessenger:
         self._monotonic = monotonic
         self._limited_until = 0.0
         self._channel = ""
-        self._made: WebClient | None = None
         if isinstance(self._source, str):
             register_secret(self._source)
 
@@ -107,8 +107,12 @@ class SlackMessenger:
     # effects ---------------------------------------------------------------------------------------
 
     def post(self, message: DirectMessage, *, key: str) -> Delivered:
-        """Open the conversation, then post once. Errors of the first are never uncertain: nothing was sent."""
-        channel = self._open()
+        """Open the conversation, then post once, both within the one time limit.
+
+        Errors of the first are never uncertain: nothing was sent.
+        """
+        until = time.monotonic() + self._config.timeout_s
+        channel = self._open(until)
         composed = compose(_redacted(message), key)
         data = self._ask(
             "post the message",
@@ -124,6 +128,7 @@ class SlackMessenger:
                 unfurl_media=False,
             ),
             sends=True,
+            until=until,
         )
         return _delivered(data, channel, composed.text)
 
@@ -181,48 +186,54 @@ class SlackMessenger:
 
     # asking ----------------------------------------------------------------------------------------
 
-    def _open(self) -> str:
+    def _open(self, until: float | None = None) -> str:
         """The conversation with the member; asked once, and an early, clear error."""
         if not self._channel:
-            data = self._ask("open the conversation", lambda client: client.conversations_open(users=[self._member]))
+            data = self._ask(
+                "open the conversation", lambda client: client.conversations_open(users=[self._member]), until=until
+            )
             channel = data.get("channel")
             if not isinstance(channel, dict) or not isinstance(channel.get("id"), str) or not channel["id"]:
                 raise NotifyError("Slack opened no conversation.", "Check the member id.")
             self._channel = channel["id"]
         return self._channel
 
-    def _ask(self, what: str, ask: Callable[[WebClient], Any], *, sends: bool = False) -> Mapping[str, Any]:
-        """The answer to one request. With `sends`, whatever does not prove a refusal is `NotifyUncertain`."""
+    def _ask(
+        self, what: str, ask: Callable[[WebClient], Any], *, sends: bool = False, until: float | None = None
+    ) -> Mapping[str, Any]:
+        """The answer to one request. With `sends`, whatever does not prove a refusal is `NotifyUncertain`.
+
+        It has the configured time, or what is left of it `until` then (monotonic seconds).
+        """
         problem = self.ready()
         if problem:
             raise NotifyError(f"Slack is not configured: {problem}.", "See docs/slack.md.")
         if self.limited_s:
             raise self._limit(self.limited_s)
+        seconds = self._config.timeout_s if until is None else until - time.monotonic()
+        if seconds <= 0:
+            raise NotifyError(f"Slack was not asked to {what}: the time is over.", "Nothing was sent; try again.")
         from slack_sdk.errors import SlackApiError, SlackClientError
 
         unclear = NotifyUncertain if sends else NotifyError
         try:
-            data = ask(self._client()).data
+            data = ask(self._client(seconds)).data
         except SlackApiError as error:
             raise self._refused(what, error.response, unclear) from None
         except SlackClientError as error:
             raise NotifyError(f"Slack was not asked to {what}: {type(error).__name__}.") from None
         except _broken() as error:
             if _never_arrived(error):
-                raise NotifyError(
-                    f"Slack could not be reached to {what}: {_kind(error)}.", "Check the network; nothing was sent."
-                ) from None
+                raise NotifyError(f"Slack could not be reached to {what}: {_kind(error)}.", _NO_CONTACT) from None
             raise unclear(f"No clear answer came when Slack was asked to {what}: {_kind(error)}.") from None
         if not isinstance(data, dict):
             raise unclear(f"Slack's answer, when asked to {what}, is not readable.")
         return data
 
-    def _client(self) -> WebClient:
-        if self._made is None:
-            from stas_tui.notify.slack_client import make_client
+    def _client(self, seconds: float) -> WebClient:
+        from stas_tui.notify.slack_client import make_client
 
-            self._made = make_client(self._token, self._config.api, self._config.timeout_s)
-        return self._made
+        return make_client(self._token, self._config.api, seconds)
 
     def _refused(self, what: str, response: Any, unclear: type[NotifyError]) -> NotifyError:
         status = int(response.status_code)
@@ -322,12 +333,22 @@ def _never_arrived(error: BaseException) -> bool:
     import socket
     import ssl
 
+    from stas_tui.web_names import LookupTimeout
+
     reason = getattr(error, "reason", error)
-    return isinstance(reason, ConnectionRefusedError | socket.gaierror | ssl.SSLCertVerificationError)
+    return isinstance(reason, ConnectionRefusedError | socket.gaierror | LookupTimeout | ssl.SSLCertVerificationError)
 
 
 def _kind(error: BaseException) -> str:
+    import socket
+
+    from stas_tui.web_names import LookupTimeout
+
     reason = getattr(error, "reason", error)
+    if isinstance(reason, LookupTimeout):
+        return "its name was not looked up in time"
+    if isinstance(reason, socket.gaierror):
+        return "its name was not found"
     if isinstance(reason, TimeoutError):
         return "the time is over"
     return type(reason if isinstance(reason, BaseException) else error).__name__

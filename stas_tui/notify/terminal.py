@@ -164,6 +164,7 @@ class Notices:
         self._focused = True
         self._open: dict[Kind, frozenset[str]] = {kind: frozenset() for kind in Kind}
         self._pending: set[tuple[Kind, str]] = set()
+        self._once = False
         self._rung_at: int | None = None
         self._said = ""
 
@@ -175,12 +176,23 @@ class Notices:
     @property
     def due_at(self) -> int | None:
         """When `due` has something to say; None if nothing is pending."""
-        if not self._pending or self._rung_at is None:
+        if not (self._pending or self._once) or self._rung_at is None:
             return None
         return self._rung_at + MERGE_MS
 
-    def offer(self, now: int, waiting: Mapping[Kind, Collection[str]], *, owned: Collection[str] = ()) -> Emit:
-        """Everything that waits now, as keys by kind. What was not there before is new; what is `owned` only counts."""
+    def offer(
+        self,
+        now: int,
+        waiting: Mapping[Kind, Collection[str]],
+        *,
+        owned: Collection[str] = (),
+        once: Collection[Kind] = (),
+    ) -> Emit:
+        """Everything that waits now, as keys by kind. What was not there before is new; what is `owned` only counts.
+
+        `once` are the kinds of what happened and does not wait, such as a lease that ran out: it rings and is not
+        counted.
+        """
         fresh: set[tuple[Kind, str]] = set()
         everything: set[tuple[Kind, str]] = set()
         for kind in Kind:
@@ -189,6 +201,7 @@ class Notices:
             fresh |= {(kind, key) for key in keys - self._open[kind]}
             self._open[kind] = keys
         quiet = self._is_quiet(now)
+        self._once = self._once or any(kind is Kind.P0 or not quiet for kind in once)
         self._pending &= everything
         self._pending |= {(kind, key) for kind, key in fresh if kind is Kind.P0 or not quiet}
         self._pending = {(kind, key) for kind, key in self._pending if key not in owned}
@@ -214,9 +227,10 @@ class Notices:
         return title
 
     def _emit(self, now: int, title: str) -> Emit:
-        if not self._pending or (self._rung_at is not None and 0 <= now - self._rung_at < MERGE_MS):
+        if not (self._pending or self._once) or (self._rung_at is not None and 0 <= now - self._rung_at < MERGE_MS):
             return Emit(title=title)
         self._rung_at = now
         self._pending.clear()
+        self._once = False
         notice = "" if self._focused else notice_sequence(self._desktop, phrase(self._name, self.counts))
         return Emit(title=title, bell=self._bell, notice=notice)

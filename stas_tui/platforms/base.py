@@ -69,6 +69,10 @@ class PlatformReader(Protocol):
         """Urgent messages not yet acknowledged, those of known senders first, then oldest first."""
         ...
 
+    def urgent_count(self) -> int:
+        """How many urgent messages are not acknowledged, whatever `urgent` leaves out."""
+        ...
+
     def inbox_count(self) -> int:
         """How many messages are not acknowledged."""
         ...

@@ -156,6 +156,10 @@ class LocalPlatform:
         """Urgent messages not yet acknowledged, those of known senders first, then oldest first."""
         return self.world.urgent(self.agent, limit)
 
+    def urgent_count(self) -> int:
+        """How many urgent messages are not acknowledged."""
+        return self.world.urgent_count(self.agent)
+
     def inbox_count(self) -> int:
         """How many messages are not acknowledged."""
         return self.world.inbox_count(self.agent)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from stas_tui.gates.contract import BadCall
 from stas_tui.gates.policy import refuse_secrets
 from stas_tui.pulse import after, executing, look, summary_facts, validating
+from stas_tui.pulse.asked import carry_out
 from stas_tui.pulse.context import Context, Found, Progress
 from stas_tui.pulse.executing import ReviewRefused
 from stas_tui.pulse.summary import render_summary
@@ -139,6 +140,7 @@ class Machine:
         if halted:
             where = step or self.context.pulses.steps(pulse.id)[-1]
             return Progress(pulse=pulse, step=where, needs="paused", say=f"Paused by {by}: {reason or 'no reason'}")
+        carry_out(self.context, pulse.id)
         if step is None:
             last = self.context.pulses.steps(pulse.id)[-1]
             return Progress(pulse=pulse, step=last, needs="summary", say="Read the summary and confirm the end")

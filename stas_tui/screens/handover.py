@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
@@ -12,6 +13,7 @@ from textual.widgets import Static
 
 from stas_tui.screens.common import HELP_KEY, PAUSE_KEY, ClickedKeys, Told
 from stas_tui.screens.text_edit import TEXT_CSS
+from stas_tui.screens.typed_line import NOT_KEPT, Keeper, begun, written
 from storage.clock import hhmm
 from storage.errors import StasError
 from storage.triage_records import HandOver
@@ -19,13 +21,17 @@ from widgets.content import safe
 from widgets.editor import SafeEditor
 from widgets.gate_lock import GateLock
 from widgets.keybar import KeyBar
-from widgets.printable import flat
+from widgets.markdown_view import MarkdownView
+from widgets.printable import flat, safe_text
 from widgets.text_view import BuiltScroll, TextView
 
 if TYPE_CHECKING:
     from stas_tui.app import StasApp
+    from stas_tui.triage.typed import Left
 
 LOCK_LOOK_S = 0.5
+PLACES = {"tried": "hand-over tried", "questions": "hand-over questions"}
+"""The texts of the form, and where they are kept while they are typed."""
 
 
 async def hand_over(app: StasApp) -> None:
@@ -34,11 +40,14 @@ async def hand_over(app: StasApp) -> None:
     sheet = await app.hand.look(desk.pending_hand_over)
     while True:
         if sheet is None:
-            typed = await app.push_screen_wait(HandOverForm())
+            left, problem = await _left(app)
+            typed = await app.push_screen_wait(HandOverForm(left, problem))
             if typed is None:
+                await written(app, *PLACES.values())
                 return
             tried, questions = typed
             sheet = await app.hand.answer(desk.hand_over, by=person, tried=tried, questions=questions)
+            await written(app, *PLACES.values())
         answer = await app.push_screen_wait(HandOverScreen(sheet))
         if answer == "accept":
             sheet = await app.hand.answer(desk.accept, sheet.id, digest=sheet.digest, by=person)
@@ -49,7 +58,15 @@ async def hand_over(app: StasApp) -> None:
         sheet = None
 
 
-class HandOverForm(ClickedKeys, Screen[tuple[str, str] | None]):
+async def _left(app: StasApp) -> tuple[dict[str, Left], str]:
+    """What was typed into the form and never written, by the name of its text; or why that cannot be seen."""
+    try:
+        return dict(await begun(app, [(place, name) for name, place in PLACES.items()])), ""
+    except StasError as error:
+        return {}, str(error)
+
+
+class HandOverForm(ClickedKeys, Told, Screen[tuple[str, str] | None]):
     """What no log knows: what was tried, and what to ask. Result: both texts, or None."""
 
     CSS = (
@@ -57,38 +74,86 @@ class HandOverForm(ClickedKeys, Screen[tuple[str, str] | None]):
         + """
     HandOverForm > .label { height: 1; color: $ink-2; padding: 0 1; margin-top: 1; }
     HandOverForm SafeEditor, HandOverForm SafeEditor:focus { background: $bar; margin: 0 1; }
+    HandOverForm #told { display: none; height: auto; max-height: 4; padding: 0 1; background: $bar; color: $ink; }
+    HandOverForm #told.-said { display: block; }
+    HandOverForm #told.-wrong { color: $crit; text-style: bold; }
     """
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+o", "save", "save", id="edit.save"),
         Binding("escape", "leave", "back", id="edit.back"),
     ]
-    HELP = "The sheet is written from the log. Add what only you know; tab goes to the other text, ctrl+o writes it."
+    HELP = (
+        "The sheet is written from the log. Add what only you know; tab goes to the other text, ctrl+o writes it.\n"
+        "What you type is kept on this machine as you type, until the sheet is written or you leave with escape."
+    )
 
     app: StasApp
 
+    def __init__(self, left: Mapping[str, Left], problem: str = "") -> None:
+        """`left` is what was typed before and never written, by the name of its text."""
+        super().__init__()
+        self._left, self._problem = left, problem
+        self._keeper = Keeper(self, self._not_kept)
+        self._asked = False
+
     def compose(self) -> ComposeResult:
-        """Two texts."""
+        """Two texts, and what is known of them."""
         yield Static(safe("Hand over: the log tells the rest; ctrl+o writes the sheet"), classes="title")
         yield Static(safe("What I tried"), classes="label")
-        yield SafeEditor(id="tried")
+        yield SafeEditor(self._text("tried"), id="tried")
         human = self.app.application.context.rules.human
         yield Static(safe(f"Questions, for the next person or {human}"), classes="label")
-        yield SafeEditor(id="questions")
+        yield SafeEditor(self._text("questions"), id="questions")
+        yield Static("", id="told")
         yield KeyBar()
+
+    def _text(self, name: str) -> str:
+        left = self._left.get(name)
+        return left.text if left else ""
 
     def on_mount(self) -> None:
         """The first text has the keyboard; tab goes on instead of indenting."""
         for editor in self.query(SafeEditor):
             editor.tab_behavior = "focus"
         self.query_one("#tried", SafeEditor).focus()
+        if self._left:
+            at = hhmm(max(left.at for left in self._left.values()))
+            self.tell(f"You typed this at {at} and wrote no sheet from it; it was kept.")
+        if self._problem:
+            self._not_kept(self._problem)
+
+    def _not_kept(self, problem: str) -> None:
+        self.tell(f"{NOT_KEPT} {problem}", error=True)
+
+    def tell(self, sentence: str, *, error: bool = False) -> None:
+        """A sentence above the keys."""
+        for told in self.query("#told").results(Static):
+            told.update(safe(sentence))
+            told.set_class(bool(sentence), "-said")
+            told.set_class(error, "-wrong")
+
+    def on_text_area_changed(self, event: SafeEditor.Changed) -> None:
+        """Keep it in a moment."""
+        event.stop()
+        name, editor = event.text_area.id or "", event.text_area
+        if name in PLACES and editor.text != safe_text(self._text(name)):
+            self._asked = False
+            self._keeper.soon(PLACES[name], f"a hand-over sheet ({name})", lambda: editor.text)
 
     def action_save(self) -> None:
         """Write the sheet."""
+        self._keeper.stop()
         self.dismiss((self.query_one("#tried", SafeEditor).text, self.query_one("#questions", SafeEditor).text))
 
     def action_leave(self) -> None:
-        """Back; nothing is written."""
+        """Back, nothing is written; what was typed is dropped by a second escape only."""
+        typed = any(editor.text.strip() for editor in self.query(SafeEditor))
+        if typed and not self._asked:
+            self._asked = True
+            self.tell("Nothing is written yet: ctrl+o writes the sheet, escape again drops what you typed.")
+            return
+        self._keeper.stop()
         self.dismiss(None)
 
 
@@ -98,7 +163,7 @@ class MarkdownScreen(ClickedKeys, Told, Screen[str | None]):
     CSS = """
     MarkdownScreen { background: $base; layout: vertical; }
     MarkdownScreen > .title { height: 1; background: $bar; color: $ink; text-style: bold; padding: 0 1; }
-    MarkdownScreen > TextView { height: 1fr; padding: 0 1; }
+    MarkdownScreen > MarkdownView { height: 1fr; padding: 0 1; }
     MarkdownScreen #told { display: none; height: auto; max-height: 4; padding: 0 1; background: $bar; color: $ink; }
     MarkdownScreen #told.-said { display: block; }
     MarkdownScreen #told.-wrong { color: $crit; text-style: bold; }
@@ -126,7 +191,7 @@ class MarkdownScreen(ClickedKeys, Told, Screen[str | None]):
     def compose(self) -> ComposeResult:
         """Title, text, keys."""
         yield Static(safe(flat(self._title)), classes="title")
-        yield TextView(self.markdown)
+        yield MarkdownView(self.markdown)
         yield Static("", id="told")
         yield KeyBar(ranks={"page.open": 2, "page.copy": 1})
 

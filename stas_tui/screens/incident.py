@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
@@ -13,36 +12,47 @@ from textual.widgets import Static
 
 from stas_tui.gates.contract import Refusal
 from stas_tui.screens.common import HELP_KEY, PAUSE_KEY, ClickedKeys, Told
-from stas_tui.screens.dialogs import Ask, AskReason, ShowText
+from stas_tui.screens.dialogs import Ask, ShowText
 from stas_tui.screens.hand import FALLBACK_S
-from stas_tui.screens.triage_detail import LONGEST, moment
-from storage.clock import MINUTE, age, countdown, hhmm
+from stas_tui.screens.incident_text import ROLES, STATUSES, changes_text, page_text, state_blocks, story_blocks
+from stas_tui.screens.triage_detail import LONGEST
+from stas_tui.screens.typed_line import ask_line, begun, left_words, written
+from stas_tui.triage.incidents import open_questions, question_words
+from stas_tui.triage.quiet import Standing
+from storage.clock import hhmm
 from storage.errors import StasError
 from storage.records import Json
-from storage.triage_records import Incident, IncidentEntry, TriageItem
+from storage.triage_records import Incident, TriageItem
 from widgets.content import safe
-from widgets.detail import Field
 from widgets.keybar import KeyBar
-from widgets.paper import Block, Heading, Paper
-from widgets.printable import flat, safe_text
-from widgets.tokens import Mark
+from widgets.paper import Block, Paper
+from widgets.printable import flat
+from widgets.title_line import TitleLine
 
 if TYPE_CHECKING:
     from stas_tui.app import StasApp
     from stas_tui.triage.desk import Desk
 
-STATUSES = ("investigating", "identified", "monitoring", "resolved")
-ROLES = ("commander", "operator", "scribe")
-CHANGES = 3
 TICK_S = 1.0
 KEY_RANKS = {
     "incident.question": 1,
     "incident.roles": 2,
     "incident.changes": 3,
     "incident.postmortem": 4,
-    "incident.runbook": 5,
+    "incident.silence": 5,
+    "incident.runbook": 6,
 }
-_STATUS_MARKS = dict(zip(STATUSES, (Mark.FAIL, Mark.WARN, Mark.RUN, Mark.DONE), strict=True))
+BEGUN = {
+    "note": "n",
+    "decision": "d",
+    "question": "u",
+    "answer": "a",
+    "impact": "i",
+    "role": "w",
+    "cause": "C",
+    "withdrawn": "C",
+}
+"""What can be left half typed here, with the key that goes on with it."""
 
 
 class IncidentScreen(ClickedKeys, Told, Screen[None]):
@@ -50,7 +60,6 @@ class IncidentScreen(ClickedKeys, Told, Screen[None]):
 
     CSS = """
     IncidentScreen { background: $base; layout: vertical; }
-    IncidentScreen > .title { height: 1; background: $bar; color: $ink; text-style: bold; padding: 0 1; }
     IncidentScreen #told { display: none; height: auto; max-height: 4; padding: 0 1; background: $bar; color: $ink; }
     IncidentScreen #told.-said { display: block; }
     IncidentScreen #told.-wrong { color: $crit; text-style: bold; }
@@ -67,7 +76,9 @@ class IncidentScreen(ClickedKeys, Told, Screen[None]):
         Binding("s", "status", "status", id="incident.status"),
         Binding("i", "impact", "impact", id="incident.impact"),
         Binding("w", "roles", "who", id="incident.roles"),
+        Binding("C", "cause", "cause", id="incident.cause"),
         Binding("c", "changes", "changes", id="incident.changes"),
+        Binding("S", "silence", "silence", id="incident.silence"),
         Binding("b", "runbook", "runbook", id="incident.runbook"),
         Binding("P", "postmortem", "postmortem", id="incident.postmortem"),
         Binding("y", "copy", "copy", id="page.copy", show=False),
@@ -78,7 +89,9 @@ class IncidentScreen(ClickedKeys, Told, Screen[None]):
     ]
     HELP = (
         "The live state document of an incident. What you write stands in the timeline with your name; it is never "
-        "changed or removed.\nStakeholders hear something new every 30 minutes: status and impact begin the count anew."
+        "changed or removed.\nStakeholders hear something new every 30 minutes: status and impact begin the count "
+        "anew.\nA cause is what a person names; changes are only suspected. What you type survives a crash until you "
+        "send it or leave with escape."
     )
 
     app: StasApp
@@ -88,6 +101,7 @@ class IncidentScreen(ClickedKeys, Told, Screen[None]):
         self.item = item
         self.incident: Incident | None = None
         self.suspects: list[Json] = []
+        self.silences: list[Standing] = []
 
     @property
     def desk(self) -> Desk:
@@ -96,7 +110,7 @@ class IncidentScreen(ClickedKeys, Told, Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Title, the state, the story, the keys."""
-        yield Static(safe(flat(f"Incident: {self.item.title[:LONGEST]}")), classes="title")
+        yield TitleLine(f"Incident: {self.item.title[:LONGEST]}")
         yield Paper(id="state")
         yield Paper(id="story")
         yield Static("", id="told")
@@ -106,6 +120,7 @@ class IncidentScreen(ClickedKeys, Told, Screen[None]):
         """The story has the keyboard; look for what others write."""
         self.query_one("#story", Paper).focus()
         self.watch_changes()
+        self.tell_begun()
         self.set_interval(TICK_S, self._draw)
 
     @work(exclusive=True, group="watch")
@@ -121,24 +136,45 @@ class IncidentScreen(ClickedKeys, Told, Screen[None]):
     async def reload(self) -> None:
         """Read the document and the changes before it."""
         try:
-            incident, suspects = await self.app.hand.look(self._read)
+            self.incident, self.suspects, self.silences = await self.app.hand.look(self._read)
         except StasError as error:
             self.tell(str(error), error=True)
             return
-        self.incident, self.suspects = incident, suspects
         if self.is_mounted:
             self._draw()
             self.refresh_bindings()
 
-    def _read(self) -> tuple[Incident | None, list[Json]]:
-        return self.desk.incident(self.item.key), self.desk.suspects(self.item.key)
+    def _read(self) -> tuple[Incident | None, list[Json], list[Standing]]:
+        desk, key = self.desk, self.item.key
+        return desk.incident(key), desk.suspects(key), desk.silences(key)
+
+    @work(group="begun")
+    async def tell_begun(self) -> None:
+        """What this person left half typed here when Stas ended, and the keys that go on with it."""
+        try:
+            left = await begun(self.app, [(self.place(kind), key) for kind, key in BEGUN.items()])
+        except StasError as error:
+            self.tell(str(error), error=True)
+            return
+        if left:
+            self.tell("\n".join(f"{left_words(each)} {key} goes on with it." for key, each in left))
+
+    def place(self, kind: str) -> str:
+        """Where a half-typed line of this incident is kept."""
+        return f"incident {self.item.key} {kind}"
 
     def _draw(self) -> None:
+        for title in self.query(TitleLine):
+            title.tick(hhmm(self.app.application.clock.now()))
         if self.incident is None or not (self.query("#state") and self.query("#story")):
             return
-        now = self.app.application.clock.now()
-        self.query_one("#state", Paper).show(state_blocks(self.incident, self.item, self.suspects, now))
+        self.query_one("#state", Paper).show(self._state())
         self.query_one("#story", Paper).show(story_blocks(self.incident.entries))
+
+    def _state(self) -> list[Block]:
+        assert self.incident is not None
+        now = self.app.application.clock.now()
+        return state_blocks(self.incident, self.item, self.suspects, now, silences=self.silences)
 
     def tell(self, sentence: str, *, error: bool = False) -> None:
         """A sentence above the keys, until the next."""
@@ -156,13 +192,15 @@ class IncidentScreen(ClickedKeys, Told, Screen[None]):
     def disabled_reason(self, action: str) -> str | None:
         """Why a key is greyed."""
         act = action.partition("(")[0]
-        if act in ("write", "answer", "status", "impact", "roles"):
+        if act in ("write", "answer", "status", "impact", "roles", "cause", "silence"):
             if not self.app.application.person:
                 return "nobody is named who could write; add [[person]] to stas.toml"
             if self.incident is None:
                 return "still reading"
         if act == "answer" and not (self.incident and open_questions(self.incident.entries)):
             return "no question is open"
+        if act == "silence" and not self.silences:
+            return "no silence is known to hide it; S on the list asks for one"
         if act == "runbook" and not self.item.links:
             return "no runbook is named"
         return None
@@ -180,8 +218,14 @@ class IncidentScreen(ClickedKeys, Told, Screen[None]):
         if self.is_mounted:
             await self.reload()
 
+    async def _line(self, kind: str, title: str, hint: str, *, label: str, value: str = "") -> str | None:
+        """One line about this incident, kept while it is typed."""
+        what = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} on {flat(self.item.title, 60)}"
+        return await ask_line(self.app, title, hint, place=self.place(kind), what=what, label=label, value=value)
+
     async def _put(self, kind: str, text: str) -> None:
         await self.app.hand.answer(self.desk.write, self.item.key, by=self.app.application.person, kind=kind, text=text)
+        await written(self.app, self.place(kind))
 
     def action_write(self, kind: str) -> None:
         """A note, a decision or a question."""
@@ -193,7 +237,7 @@ class IncidentScreen(ClickedKeys, Told, Screen[None]):
             "decision": "What was decided, and on what ground.",
             "question": "What nobody knows yet.",
         }
-        text = await self.app.push_screen_wait(AskReason(kind.capitalize(), hints[kind], label=kind.capitalize()))
+        text = await self._line(kind, kind.capitalize(), hints[kind], label=kind.capitalize())
         if text:
             await self._put(kind, text)
 
@@ -210,9 +254,9 @@ class IncidentScreen(ClickedKeys, Told, Screen[None]):
         if choice is None or not questions:
             return
         question = questions[int(choice) - 1]
-        text = await self.app.push_screen_wait(AskReason("Answer", flat(question.text, 300), label="Answer"))
+        text = await self._line("answer", "Answer", flat(question.text, 300), label="Answer")
         if text:
-            await self._put("answer", f"{flat(question.text, 80)}: {text}")
+            await self._put("answer", f"{question_words(question.text)}: {text}")
 
     def action_status(self) -> None:
         """Set the status."""
@@ -231,9 +275,8 @@ class IncidentScreen(ClickedKeys, Told, Screen[None]):
 
     async def _say_impact(self) -> None:
         now = self.incident.impact if self.incident else ""
-        text = await self.app.push_screen_wait(
-            AskReason("Impact", "Who is hurt, how, since when: one line for people outside.", label="Impact", value=now)
-        )
+        hint = "Who is hurt, how, since when: one line for people outside."
+        text = await self._line("impact", "Impact", hint, label="Impact", value=now)
         if text:
             await self._put("impact", text)
 
@@ -251,19 +294,38 @@ class IncidentScreen(ClickedKeys, Told, Screen[None]):
             return
         role = ROLES[int(choice) - 1]
         person = self.app.application.person
-        who = await self.app.push_screen_wait(
-            AskReason(
-                f"Who is the {role}?", "Ask them first; a role is handed over in words.", label="Name", value=person
-            )
-        )
+        hint = "Ask them first; a role is handed over in words."
+        who = await self._line("role", f"Who is the {role}?", hint, label="Name", value=person)
         if who:
             await self.app.hand.answer(self.desk.role, self.item.key, by=person, role=role, who=who)
+            await written(self.app, self.place("role"))
+
+    def action_cause(self) -> None:
+        """Name what caused it, change it, or take it back."""
+        self._do("name_cause")
+
+    async def _name_cause(self) -> None:
+        from stas_tui.screens.incident_cause import name_cause
+
+        if self.incident is not None:
+            await name_cause(self.app, self.incident, self.suspects, self._line, self.place)
+
+    def action_silence(self) -> None:
+        """Extend or end the silence that hides it."""
+        self._do("change_silence")
+
+    async def _change_silence(self) -> None:
+        from stas_tui.screens.silence_acts import change_silence
+
+        if self.silences:
+            await change_silence(self.app, self.item, self.silences)
 
     # looking --------------------------------------------------------------------------------------
 
     def action_changes(self) -> None:
         """The changes that probably caused it, with the reasons."""
-        text = changes_text(self.suspects, self.item, self.app.application.clock.now())
+        cause = self.incident.cause if self.incident else None
+        text = changes_text(self.suspects, self.item, self.app.application.clock.now(), cause)
         self.app.push_screen(ShowText("Changes before it began", text))
 
     def action_runbook(self) -> None:
@@ -296,89 +358,8 @@ class IncidentScreen(ClickedKeys, Told, Screen[None]):
         open_read_only(self.app, "incident", self._text())
 
     def _text(self) -> str:
-        if self.incident is None:
-            return ""
-        now = self.app.application.clock.now()
-        blocks = [*state_blocks(self.incident, self.item, self.suspects, now), *story_blocks(self.incident.entries)]
-        return f"{safe_text(self.item.title)}\n" + "\n".join(_plain(block) for block in blocks)
+        return page_text(self.incident, self.item, self._state()) if self.incident else ""
 
     def action_leave(self) -> None:
         """Back to the list."""
         self.dismiss(None)
-
-
-def open_questions(entries: Sequence[IncidentEntry]) -> list[IncidentEntry]:
-    """Questions that no answer names yet."""
-    answers = [entry.text for entry in entries if entry.kind == "answer"]
-    return [
-        entry
-        for entry in entries
-        if entry.kind == "question" and not any(text.startswith(flat(entry.text, 80)) for text in answers)
-    ]
-
-
-def state_blocks(incident: Incident, item: TriageItem, suspects: Sequence[Json], now: int) -> list[Block]:
-    """What somebody who comes in now has to know first."""
-    blocks: list[Block] = [
-        Field("Impact", incident.impact[:LONGEST] or "nobody has said it yet: i", mark=Mark.WARN),
-        Field("Status", f"{incident.status}, open for {age(now - incident.opened_at)}", mark=_mark(incident.status)),
-        Field("Who", ", ".join(f"{role} {getattr(incident, role)[:200] or 'nobody'}" for role in ROLES)),
-    ]
-    if incident.resolved_at is not None:
-        blocks.append(Field("Update", f"resolved at {hhmm(incident.resolved_at)}; no further update is due"))
-    elif incident.next_update_at is not None:
-        left = incident.next_update_at - now
-        steps = left - left % MINUTE if left > MINUTE else left
-        told = f"due in {countdown(steps)}" if left > 0 else f"late by {age(-left)}"
-        blocks.append(Field("Update", told, mark=Mark.HUMAN if left > 0 else Mark.FAIL))
-    for number, suspect in enumerate(suspects[:CHANGES]):
-        blocks.append(Field("" if number else "Change", change_words(suspect, item)))
-    if not suspects:
-        blocks.append(Field("Change", "no change is known in the hour before it began", mark=Mark.UNKNOWN))
-    blocks += [Field("" if number else "Link", link[:LONGEST]) for number, link in enumerate(item.links)]
-    return blocks
-
-
-def _mark(status: str) -> Mark:
-    return _STATUS_MARKS.get(status, Mark.UNKNOWN)
-
-
-def change_words(suspect: Json, item: TriageItem) -> str:
-    """One suspect change in a line: what, how long before, why it is suspected."""
-    before = item.first_seen - int(suspect.get("at") or item.first_seen)
-    sha = str(suspect.get("sha") or "")[:9]
-    pr = f", pull request {suspect['pr']}" if suspect.get("pr") else ""
-    what = str(suspect.get("what") or "a change")[:LONGEST]
-    why = str(suspect.get("why") or f"{age(before)} before it began")[:LONGEST]
-    return f"{what} ({sha}{pr}): {why}"
-
-
-def changes_text(suspects: Sequence[Json], item: TriageItem, now: int) -> str:
-    """All suspect changes."""
-    if not suspects:
-        return "No change is known in the hour before it began. That is no proof that there was none."
-    lines = ["The likeliest first. Close in time is no proof.", ""]
-    for number, suspect in enumerate(suspects, 1):
-        lines += [f"{number}. {change_words(suspect, item)}", f"    at {hhmm(int(suspect.get('at') or now))}", ""]
-    return "\n".join(lines)
-
-
-def story_blocks(entries: Sequence[IncidentEntry]) -> list[Block]:
-    """Open questions and decisions, then everything in its order."""
-    questions = open_questions(entries)
-    decisions = [entry for entry in entries if entry.kind == "decision"]
-    blocks: list[Block] = []
-    if questions:
-        blocks += [Heading("Open questions", str(len(questions))), *(moment(entry) for entry in questions)]
-    if decisions:
-        blocks += [Heading("Decisions", str(len(decisions))), *(moment(entry) for entry in decisions)]
-    blocks += [Heading("Timeline", f"{len(entries)} entries, the newest last"), *(moment(entry) for entry in entries)]
-    return blocks
-
-
-def _plain(block: Block) -> str:
-    if isinstance(block, Heading):
-        return f"\n{flat(block.text)}"
-    if isinstance(block, Field):
-        return f"{flat(block.label):<8}{flat(block.value)}"
-    return f"{flat(block.at)}  {flat(block.text)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
+from stas_tui.notify.terminal import Kind
 from stas_tui.screens import sources_page
 from stas_tui.screens.hand import FALLBACK_S
 from storage.clock import SECOND
@@ -35,6 +36,8 @@ class OnCallLine:
         self._looked_at: int | None = None
         self._looks = 0
         self._told = ""
+        self._once: set[Kind] = set()
+        """What time brought and nobody was called for yet; together with the list it calls once."""
         self.follower: Callable[[], Awaitable[None]] | None = None
         """Who looks as well whenever it is time; a look at the whole list comes back by `take`."""
 
@@ -64,7 +67,7 @@ class OnCallLine:
         with app.application.bell.listen() as ear:
             while True:
                 await self._pass_time(desk)
-                if await self._due(clock.now()):
+                if await self._due(clock.now()) or self._once:
                     await self._look_at_all(desk)
                 await hand.wait_for(ear.wait, FALLBACK_S)
 
@@ -72,9 +75,9 @@ class OnCallLine:
         """Let leases lapse and ladders climb. A record that cannot be written is said once."""
         app = self.screen.app
         try:
-            for sentence in await app.hand.answer(desk.tick):
-                self._ring(app.application.clock.now())
-                app.say(sentence, lasting=True)
+            for line in await app.hand.wait_for(desk.tick):
+                self._once.add(Kind.P0 if line.p0 else Kind.STEP)
+                app.say(line, lasting=True)
             self._told = ""
         except StasError as error:
             if str(error) != self._told:
@@ -92,6 +95,7 @@ class OnCallLine:
             self.problem = str(error)
             self._looked_at = self.screen.app.application.clock.now()
             self.draw()
+            self._call()
 
     def take(self, shown: TriageList, statuses: Sequence[SourceStatus]) -> None:
         """A look at the whole list, by whoever looked."""
@@ -101,16 +105,13 @@ class OnCallLine:
         self.screen.draw_time()
         self._call()
 
-    def _ring(self, now: int) -> None:
-        settings = self.screen.app.application.settings
-        if settings.notices.bell and not settings.is_quiet(now):
-            self.screen.app.bell()
-
     def _call(self) -> None:
-        """Tell title and bell which P0 there are; one that somebody owns does not ring."""
+        """Tell title and bell which P0 there are, and what happened; a P0 that somebody owns does not ring."""
         items = self._shown.items if self._shown else ()
         burning = [item for item in items if item.priority == "P0" and not item.suppressed]
-        self.screen.app.alarm([i.key for i in burning], owned=[i.key for i in burning if i.owner])
+        owned = [item.key for item in burning if item.owner]
+        once, self._once = self._once, set()
+        self.screen.app.alarm([item.key for item in burning], owned=owned, once=once)
 
     async def _due(self, now: int) -> bool:
         hand = self.screen.app.hand

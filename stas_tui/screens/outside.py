@@ -120,10 +120,12 @@ class Calls:
             is_quiet=settings.is_quiet,
         )
 
-    def waits(self, waiting: Mapping[Kind, Collection[str]], *, owned: Collection[str] = ()) -> None:
-        """What waits now, by kind; a kind that is not named stays as it was."""
+    def waits(
+        self, waiting: Mapping[Kind, Collection[str]], *, owned: Collection[str] = (), once: Collection[Kind] = ()
+    ) -> None:
+        """What waits now, by kind; a kind that is not named stays as it was. `once` are kinds of what only happened."""
         self._waiting |= waiting
-        self._emit(self._notices.offer(self._now(), self._waiting, owned=owned))
+        self._emit(self._notices.offer(self._now(), self._waiting, owned=owned, once=once))
         due = self._notices.due_at
         if due is not None:
             self._app.set_timer(max(due - self._now(), 0) / SECOND, self._ring_later)

@@ -1,4 +1,4 @@
-"""What a person decides on the on-call list: own, put aside, make louder, group, close, and the saved views."""
+"""What a person decides on the on-call list: own, make louder, group, close, and the saved views."""
 
 from __future__ import annotations
 
@@ -6,82 +6,15 @@ from collections.abc import Sequence
 
 from stas_tui.screens import triage_detail
 from stas_tui.screens.dialogs import Ask, AskReason
-from stas_tui.screens.triage_acts_base import event_of, event_words, keys_of, listed, short, titles, versions_of
-from stas_tui.screens.triage_door import TIMES, DoorActs
-from storage.records import Priority
+from stas_tui.screens.triage_acts_base import keys_of, listed, short, titles, versions_of
+from stas_tui.screens.triage_waiting import WaitingActs
 from storage.triage_records import SavedView
 
 
-class Acts(DoorActs):
+class Acts(WaitingActs):
     """All acts by their names; each is one event of the record with who and why."""
 
-    # whose it is ----------------------------------------------------------------------------------
-
-    async def do_own(self) -> None:
-        """Take a lease; what another person holds needs a typed reason."""
-        items = self.screen.chosen()
-        others = sorted({item.owner for item in items if item.owner not in ("", self.person)})
-        reason: str | None = ""
-        if others:
-            reason = await self.app.push_screen_wait(
-                AskReason(
-                    f"Take over from {', '.join(others)}?",
-                    f"{listed(items)}\nSomebody holds it already. Why do you take it? They are told by the log.",
-                )
-            )
-            if not reason:
-                return
-        await self.app.hand.answer(
-            self.desk.own, keys_of(items), by=self.person, reason=reason or "", seen=versions_of(items)
-        )
-        self.done(items, f"Yours: {titles(items)}. R gives it back.")
-
-    async def do_release(self) -> None:
-        """Give back what is one's own."""
-        items = [item for item in self.screen.chosen() if item.owner == self.person]
-        await self.app.hand.answer(self.desk.release, keys_of(items), by=self.person, seen=versions_of(items))
-        self.done(items, f"Given back: {titles(items)}. Nobody owns it now.")
-
-    # putting aside --------------------------------------------------------------------------------
-
-    async def do_snooze(self) -> None:
-        """Until a time or an event, with a reason; a P0 at most 15 minutes. What is put aside can be woken."""
-        items = self.screen.chosen()
-        choices = {key: label for key, (label, _) in TIMES.items()}
-        hint = listed(items)
-        if any(item.priority is Priority.P0 for item in items):
-            choices = {"1": TIMES["1"][0]}
-            hint += "\nA P0 is put aside for 15 minutes at most."
-        else:
-            choices["n"] = "until the next pulse"
-            if (event := event_of(items)) is not None:
-                choices["v"] = f"until {event_words(event)}"
-        if all(item.note is not None and item.note.snooze is not None for item in items):
-            choices = {"w": "wake it now", **choices}
-        answer = await self.app.push_screen_wait(Ask("Put aside until when?", hint, choices))
-        if answer is None:
-            return
-        if answer == "w":
-            await self.app.hand.answer(self.desk.wake, keys_of(items), by=self.person)
-            self.done(items, f"Awake again: {titles(items)}.")
-            return
-        reason = await self.app.push_screen_wait(
-            AskReason(f"Put aside: {choices[answer]}", f"{listed(items)}\nWhy can it wait? It stands on the sheet.")
-        )
-        if not reason:
-            return
-        until = self.app.application.clock.now() + TIMES[answer][1] if answer in TIMES else None
-        event = "" if until is not None else "next pulse" if answer == "n" else event_of(items) or ""
-        await self.app.hand.answer(
-            self.desk.snooze,
-            keys_of(items),
-            by=self.person,
-            reason=reason,
-            until=until,
-            event=event,
-            seen=versions_of(items),
-        )
-        self.done(items, f"Put aside, {choices[answer]}: {titles(items)}. It stands below the line.")
+    # closing --------------------------------------------------------------------------------------
 
     async def do_dismiss(self) -> None:
         """Close it with a reason; it comes back if it is seen again."""

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from stas_tui.gates.contract import Refusal
+from stas_tui.triage.events import NEXT_PULSE, Offer, event_words
 from storage.errors import StasError
-from storage.triage_records import ItemClass, TriageItem
+from storage.triage_records import TriageItem
 
 if TYPE_CHECKING:
     from stas_tui.app import StasApp
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from stas_tui.triage.desk import Desk
 
 TITLE = 60
+ANSWER = 66
+"""Characters of an answer; a dialog has room for them beside the key."""
 LISTED = 6
 """So many titles of what an act is about stand in its dialog; the number of the rest is said."""
 
@@ -75,10 +78,10 @@ def versions_of(items: Sequence[TriageItem]) -> dict[str, int]:
     return {item.key: item.note.version if item.note else 0 for item in items}
 
 
-def short(title: str) -> str:
+def short(title: str, longest: int = TITLE) -> str:
     """A title as it fits into a sentence."""
-    line = " ".join(title[: TITLE * 8].split())
-    return line if len(line) <= TITLE else line[: TITLE - 1] + "…"
+    line = " ".join(title[: longest * 8].split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def titles(items: Sequence[TriageItem]) -> str:
@@ -86,27 +89,20 @@ def titles(items: Sequence[TriageItem]) -> str:
     return short(items[0].title) if len(items) == 1 else f"{len(items)} items"
 
 
-def listed(items: Sequence[TriageItem]) -> str:
-    """What an act is about, line by line; the rest as a number."""
-    lines = [f"- {short(item.title)}" for item in items[:LISTED]]
-    if len(items) > LISTED:
-        lines.append(f"- and {len(items) - LISTED} more")
+def listed(items: Sequence[TriageItem], most: int = LISTED) -> str:
+    """What an act is about, line by line, at most `most` of them; the rest as a number."""
+    lines = [f"- {short(item.title)}" for item in items[:most]]
+    if len(items) > most:
+        lines.append(f"- and {len(items) - most} more")
     return "\n".join(lines)
 
 
-def event_of(items: Sequence[TriageItem]) -> str | None:
-    """The event that would end the wait for one item: its CI, its task; None if it has none."""
-    if len(items) != 1 or not items[0].project_id or not items[0].ref:
-        return None
-    item = items[0]
-    if item.item_class is ItemClass.DEPLOY:
-        return f"ci:{item.project_id}/{item.ref}"
-    if item.item_class is ItemClass.TASK:
-        return f"task:{item.project_id}/{item.ref}"
-    return None
+def choices_of(offers: Sequence[Offer]) -> dict[str, str]:
+    """Events as answers of a dialog: a letter for each, `n` the next pulse, `t` one that is typed."""
+    found = {chr(ord("a") + n): short(f"until {offer.words}", ANSWER) for n, offer in enumerate(offers)}
+    return {**found, "n": f"until {event_words(NEXT_PULSE)}", "t": "until something else: type the event"}
 
 
-def event_words(event: str) -> str:
-    """An event as a person says it."""
-    kind, _, rest = event.partition(":")
-    return {"ci": f"CI of {rest} has finished", "task": f"task {rest} moves"}.get(kind, event)
+def event_of(answer: str, offers: Sequence[Offer]) -> str:
+    """The event behind an answer of `choices_of` other than `t`."""
+    return NEXT_PULSE if answer == "n" else offers[ord(answer) - ord("a")].event

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from stas_tui.pulse.view import View
 from stas_tui.screens import models
+from stas_tui.triage.events import event_words
 from storage.clock import MINUTE, age, countdown, hhmm, hhmmss
 from storage.records import STEP_NAMES, Evidence, Json
 from storage.triage_records import Incident, IncidentEntry, ItemClass, TriageItem, TriageList
@@ -55,8 +56,10 @@ def owner_words(item: TriageItem, person: str, now: int) -> tuple[str, Mark]:
         return f"nobody owns it; O takes it{lapsed}", Mark.WARN
     who = "you" if lease.owner == person else lease.owner[:LONGEST]
     until = f"since {hhmm(lease.since)}, until {hhmm(lease.until)} ({left(lease.until, now)})"
-    event = f", as long as {lease.waits_for} lasts" if lease.waits_for else ""
-    return f"{who} {until}{event}", Mark.HUMAN if lease.owner == person else Mark.NONE
+    if lease.waits_for:
+        since = f"since {hhmm(lease.since)}, until {event_words(lease.waits_for)}"
+        until = f"{since}; at most until {hhmm(lease.until)} ({left(lease.until, now)})"
+    return f"{who} {until}", Mark.HUMAN if lease.owner == person else Mark.NONE
 
 
 def why_words(item: TriageItem, suspects: Sequence[Json], now: int) -> str:
@@ -136,8 +139,11 @@ def _put_aside(item: TriageItem, now: int) -> list[Field]:
     fields: list[Field] = []
     snooze = note.snooze if note else None
     if snooze is not None:
-        until = f"until {hhmm(snooze.until)} ({left(snooze.until, now)})" if snooze.until else f"until {snooze.event}"
-        fields.append(Field("Aside", f"{until} by {snooze.by}: {snooze.reason}"[:LONGEST], mark=Mark.HELD))
+        ends = [f"{hhmm(snooze.until)} ({left(snooze.until, now)})"] if snooze.until else []
+        ends += [f"{event_words(snooze.event)},"] if snooze.event else []
+        fields.append(
+            Field("Aside", f"until {' or '.join(ends)} by {snooze.by}: {snooze.reason}"[:LONGEST], mark=Mark.HELD)
+        )
     elif item.suppressed:
         fields.append(Field("Aside", item.suppressed[:LONGEST], mark=Mark.HELD))
     ladder = note.escalation if note else None

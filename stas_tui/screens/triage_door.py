@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stas_tui.gates.contract import Answer
 from stas_tui.screens import sources_page, triage_detail
+from stas_tui.screens.asked import after_gate
 from stas_tui.screens.details import as_text
 from stas_tui.screens.dialogs import Ask, AskReason, ShowText
 from stas_tui.screens.triage_acts_base import ActsBase, short
@@ -51,7 +52,7 @@ class DoorActs(ActsBase):
             return
         decided = await self.app.push_screen_wait(GateScreen(action))
         self._own = True
-        if decided in ("approved", "rejected"):
+        if not await after_gate(self.app, decided, action) and decided in ("approved", "rejected"):
             self.app.main.flow.step_on()
 
     async def do_gate(self) -> None:
@@ -86,6 +87,18 @@ class DoorActs(ActsBase):
         statuses = await self.app.hand.look(self.desk.sources)
         text = sources_page.sources_text(statuses, self.app.application.clock.now())
         await self.app.push_screen_wait(ShowText("Sources", text))
+
+    async def do_numbers(self) -> None:
+        """How well questions are put and answered, counted from the log."""
+        from stas_tui.screens.numbers_page import WINDOWS_H, numbers_text
+
+        def count() -> tuple[list[Json], int | None]:
+            first = self.app.application.context.journal.events(limit=1)
+            return [self.desk.numbers(hours=hours) for hours in WINDOWS_H], first[0].at if first else None
+
+        found, began = await self.app.hand.look(count)
+        text = numbers_text(found, began=began, now=self.app.application.clock.now())
+        await self.app.push_screen_wait(ShowText("Numbers", text))
 
     async def do_hand_over(self) -> None:
         """Write the sheet, or read the one that waits."""

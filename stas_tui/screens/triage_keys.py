@@ -25,6 +25,7 @@ KEY_RANKS = {
     "oncall.escalate": 3,
     "oncall.incident": 4,
     "oncall.sources": 6,
+    "oncall.numbers": 9,
     "oncall.detail": 7,
     "oncall.group": 8,
 }
@@ -32,10 +33,16 @@ KEY_RANKS = {
 
 WRITES = frozenset(
     {
-        *("own", "release", "snooze", "escalate", "group", "ungroup", "dismiss", "undo"),
+        *("own", "own_until", "release", "snooze", "escalate", "group", "ungroup", "dismiss", "undo"),
         *("task", "silence", "acknowledge", "reply", "hand_over"),
     }
 )
+ALWAYS = frozenset(
+    {"hand_over", "undo", "views", "gate", "filter", "sources", "numbers", "leave", "clear", "zoom", "detail"}
+)
+"""What is about no item."""
+ON_MARKS = frozenset({"own", "own_until", "release", "snooze", "group", "dismiss"})
+"""What is about everything that is marked."""
 NOBODY = "nobody is named who could act; add [[person]] to stas.toml"
 
 
@@ -50,6 +57,7 @@ class TriageKeys(ClickedKeys, Screen[None]):
         Binding("H", "act('hand_over')", "hand over", id="oncall.hand_over"),
         Binding("space", "mark", "mark", id="oncall.mark"),
         Binding("p", "app.pause", "pause", id="app.pause", show=False),
+        Binding("W", "act('own_until')", "own until", id="oncall.own_until", show=False),
         Binding("R", "act('release')", "give back", id="oncall.release", show=False),
         Binding("G", "act('group')", "group", id="oncall.group", show=False),
         Binding("U", "act('ungroup')", "ungroup", id="oncall.ungroup", show=False),
@@ -64,6 +72,7 @@ class TriageKeys(ClickedKeys, Screen[None]):
         Binding("e", "evidence", "evidence", id="oncall.evidence", show=False),
         Binding("v", "act('views')", "views", id="oncall.views", show=False),
         Binding("s", "sources", "sources", id="oncall.sources"),
+        Binding("N", "act('numbers')", "numbers", id="oncall.numbers"),
         Binding("y", "copy", "copy", id="oncall.copy", show=False),
         Binding("z", "zoom", "zoom", id="oncall.zoom", show=False),
         Binding("tab", "detail", "list / detail", id="oncall.detail", show=False),
@@ -119,12 +128,12 @@ class TriageKeys(ClickedKeys, Screen[None]):
             return NOBODY
         if act in WRITES and self.problem:
             return "the list cannot be read just now"
-        if act in ("hand_over", "undo", "views", "gate", "filter", "sources", "leave", "clear", "zoom", "detail"):
+        if act in ALWAYS:
             return self._gate_reason() if act == "gate" else None
         if act == "new":
             return None if self.rows.fresh else "nothing is new"
         item = self.selected_item()
-        if item is None and not (self.rows.marks and act in ("own", "release", "snooze", "group", "dismiss")):
+        if item is None and not (self.rows.marks and act in ON_MARKS):
             return "select an item first"
         return self._item_reason(act, item)
 

@@ -14,6 +14,8 @@ DIVIDER = "divider:aside"
 TITLE = 400
 """Characters of a title that a row is made of; the detail has all of it."""
 MANY = 999
+UNRANKED = "P?"
+"""Nobody said how bad it is; it is ordered among P1 (D9)."""
 
 WIDE_COLUMNS = (
     Column(" kind", 9, ink="ink-2"),
@@ -87,7 +89,7 @@ def item_row(item: TriageItem, *, person: str, marked: bool, narrow: bool) -> Li
     loud = item.priority is Priority.P0 and not item.suppressed
     cells = [
         Cell(f"{'+' if marked else ' '}{item.item_class.value}", ink="focus" if marked else "", bold=marked),
-        Cell(item.priority.value if item.priority else "", ink="crit" if loud else "ink-2", bold=loud),
+        Cell(item.priority.value if item.priority else UNRANKED, ink="crit" if loud else "ink-2", bold=loud),
         Cell(title, bold=unseen),
         Cell(word),
         Cell(count),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stas_tui.screens import models
+from stas_tui.screens.asked import after_gate
 from stas_tui.screens.dialogs import Ask, AskReason
 from stas_tui.screens.walk import Walk
 from storage.records import Action, Json, Workspace
@@ -49,7 +50,7 @@ class Waiting(Walk):
         from stas_tui.screens.gate import GateScreen
 
         decided = await self.app.push_screen_wait(GateScreen(action))
-        if decided in ("approved", "rejected"):
+        if not await after_gate(self.app, decided, action) and decided in ("approved", "rejected"):
             self.step_on()
 
     async def _override(self) -> None:

@@ -9,6 +9,7 @@ from stas_tui.gates.contract import Refusal
 from stas_tui.pulse.context import Progress
 from stas_tui.screens import models
 from stas_tui.screens.dialogs import Ask, AskReason
+from stas_tui.screens.typed_line import left_lines
 from stas_tui.wiring import policy_digest
 from storage.errors import StasError
 from storage.records import Pulse
@@ -54,10 +55,11 @@ class Walk:
 
     async def _recover(self) -> None:
         interrupted, told, pulse = await self.app.hand.act(self._recovered)
+        left = await self.app.hand.answer(left_lines, self.app)
         if pulse is not None and interrupted and told:
-            self.screen.run_worker(self._guarded(lambda: self._offer_to_go_on(pulse.number, told)), group="offer")
-        elif told:
-            self.app.say("After the restart:\n" + "\n".join(told), lasting=True)
+            self.screen.run_worker(self._guarded(lambda: self._offer_to_go_on(pulse.number, told, left)), group="offer")
+        elif told or left:
+            self.app.say("After the restart:\n" + "\n".join([*told, *left]), lasting=True)
         elif pulse is not None:
             self.app.say(f"Pulse {pulse.number} goes on where it stopped.")
 
@@ -67,11 +69,11 @@ class Walk:
         interrupted = machine.interrupted()
         return interrupted, machine.recover(), machine.current()
 
-    async def _offer_to_go_on(self, number: int, told: list[str]) -> None:
+    async def _offer_to_go_on(self, number: int, told: list[str], left: list[str]) -> None:
         answer = await self.app.push_screen_wait(
             Ask(
                 f"Pulse {number} was interrupted",
-                "\n".join([*told, "", "This stands in the log of the pulse as well. The pulse can go on."]),
+                "\n".join([*told, "", "This stands in the log of the pulse as well. The pulse can go on.", *left]),
                 {"c": "Go on with it", "i": "Close it as interrupted"},
             )
         )

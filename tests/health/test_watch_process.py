@@ -117,7 +117,7 @@ def test_sources_prints_what_is_known_and_asks_nobody(profile: Profile, endpoint
     stas(profile, "watch", "--once")
     after = stas(profile, "sources")
     assert "stale    probes:shop" in after.stdout, "nobody asks any more"
-    assert "no watcher runs" in after.stdout + after.stderr
+    assert "Nobody asks them: the watcher does not run." in after.stderr
     assert len(endpoints.heads) == 1
 
 

@@ -151,6 +151,20 @@ class SlackDouble:
                 with self._lock:
                     work()
             _hang_up(request)
+        elif how == "slow":
+            self.released.wait(extra["seconds"])
+            with self._lock:
+                answer = work()
+            _send(request, 200, json.dumps(answer).encode())
+        elif how == "drip":
+            try:
+                for byte in b"HTTP/1.1 200 OK\r\nX-Long: " + b"a" * 600:
+                    request.connection.sendall(bytes([byte]))
+                    if self.released.wait(0.1):
+                        break
+            except OSError:
+                pass
+            _hang_up(request)
         elif how == "raw":
             _send(request, 200, extra["body"])
         else:

@@ -215,3 +215,20 @@ def test_a_flood_of_P0_asks_a_person(told: Shop, double: SlackDouble) -> None:
     answers = [told.call("slack_dm", template=P0, category="incident", item=f"alert:{n}").status for n in range(12)]
     assert answers == ["ok"] * 10 + ["pending"] * 2
     assert len(double.messages) == 10
+
+
+def test_an_owner_whom_the_configuration_names_as_a_person_is_named(told: Shop, double: SlackDouble) -> None:
+    answer = told.call("slack_dm", template={**P0, "owner": PERSON}, category="incident", item=ITEM)
+    assert answer.status == "ok", "a configured name needs no gate"
+    assert f"Owner: {PERSON}" in double.texts()[0]
+    told.later(20)
+    other = dm(told, template={**P0, "owner": "Mallory <!channel>"}, category="incident", item="alert:other")
+    assert other.status == "ok"
+    assert "Owner: somebody" in double.texts()[1]
+    assert "Mallory" not in double.texts()[1]
+
+
+def test_a_person_of_the_name_nobody_is_an_owner(told: Shop) -> None:
+    told.wire(rules={"people": ("nobody",)}, messenger=told.context.door.messenger)
+    answer = told.call("slack_dm", template={**P0, "owner": "nobody"}, category="incident", item=ITEM, repeat=1)
+    assert (answer.status, answer.rule) == ("refused", "R128")

@@ -181,3 +181,22 @@ def test_E4_E6_no_text_from_outside_is_ever_written(
     assert said(keys) == said(plain), "only how many there are can be told"
     hostile = Notices(name).offer(T, {}).title
     assert all(c.isascii() and (c.isalnum() or c == " ") for c in hostile)
+
+
+def test_what_only_happened_rings_is_merged_and_is_not_counted() -> None:
+    notices = Notices()
+    first = notices.offer(T, {}, once=[Kind.STEP])
+    assert (first.bell, first.title) == (True, "stas")
+    assert not notices.offer(T + 1_000, {}, once=[Kind.STEP]).bell
+    assert not notices.offer(T + 2_000, {}).bell, "what waits for its bell is not forgotten by the next look"
+    assert notices.due_at == T + 5_000
+    assert notices.due(T + 5_000).bell
+    assert notices.due_at is None
+    assert not notices.offer(T + 20_000, {}).bell
+
+
+def test_in_quiet_hours_only_what_happened_to_a_p0_sounds() -> None:
+    notices = Notices(is_quiet=lambda now: now < T + 60_000)
+    assert not notices.offer(T, {}, once=[Kind.STEP]).bell
+    assert notices.offer(T + 1_000, {}, once=[Kind.STEP, Kind.P0]).bell
+    assert not notices.offer(T + 70_000, {}).bell, "what was quiet does not ring when they end"

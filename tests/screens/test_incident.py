@@ -9,11 +9,10 @@ import pytest
 
 from stas_tui.screens.dialogs import Ask, AskReason, ShowText
 from stas_tui.screens.handover import MarkdownScreen
-from stas_tui.screens.incident import IncidentScreen, open_questions
+from stas_tui.screens.incident import IncidentScreen
 from stas_tui.screens.triage import OnCallScreen
 from stas_tui.wiring import Application
 from storage.clock import MINUTE, ManualClock
-from storage.triage_records import IncidentEntry
 from tests.screens.hands import Hands
 from tests.screens.oncall_world import ACME, RUNBOOK, answers, burning, chooses, go_to, on_call
 from tests.screens.scenes import at_gate, fixed_application
@@ -164,11 +163,3 @@ async def test_who_is_not_named_reads_but_does_not_write(night: Application) -> 
         await hands.press("n", "s", "i", "w")
         await hands.pilot.pause()
         assert not isinstance(hands.screen, Ask | AskReason)
-
-
-def test_a_question_is_open_until_an_answer_names_it() -> None:
-    def entry(n: int, kind: str, text: str) -> IncidentEntry:
-        return IncidentEntry(id=n, incident="alert:a", at=n, by="kim", kind=kind, text=text)
-
-    told = [entry(1, "question", "why"), entry(2, "question", "when"), entry(3, "answer", "why: the pool")]
-    assert [each.text for each in open_questions(told)] == ["when"]

@@ -103,6 +103,33 @@ def test_a_replayed_world_is_named() -> None:
     assert "replayed" in text(strip_rows(strip(mixed, NOW), 80, 2, PALETTE))
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_strip_that_is_mostly_played_back_says_so_once_and_marks_what_is_not(width: int) -> None:
+    dead = source("office", DataState.ERROR, replayed=True, at=None, reason="/api/v2/alerts: refused: it " * 3)
+    played = [source(f"replay-{n}", DataState.OK, replayed=True) for n in range(3)]
+    unasked = source("builds", DataState.UNKNOWN, at=None, asked_at=None)
+    told = text(strip_rows(strip([dead, *played, unasked, source("board", DataState.OK)], NOW), width, 2, PALETTE))
+    assert told.casefold().count("replayed") == 1
+    assert told.startswith(" SRC ▲ REPLAYED  ✖ office error: /api/v2/alerts: refused"), "the worst keeps its reason"
+    assert "live" not in told.split("board", 1)[0], "only what is no recording is marked"
+    whole = text(strip_rows(strip([dead, *played, unasked, source("board", DataState.OK)], NOW), width, 4, PALETTE))
+    assert "● board ok live <15s" in whole
+    assert "● replay-0 ok <15s" in whole
+    assert "◌ builds never asked" in whole, "what was never asked is neither"
+
+
+def test_a_reason_is_cut_only_as_far_as_something_of_it_can_be_read() -> None:
+    dead = SourceMark("office", "error: " + "no route to host " * 4, Mark.FAIL, "(answered 4m ago)")
+    for width in range(40, 120):
+        [line] = strip_rows(StripModel((dead,)), width, 1, PALETTE)
+        told = text([line])
+        assert width_of(line) <= width
+        assert told.endswith(("ago)", "…", "office error"))
+        assert "office error" in told
+    narrow = text(strip_rows(StripModel((dead,)), 48, 1, PALETTE))
+    assert (len(narrow), narrow[:35]) == (48, " SRC ✖ office error: no route to ho")
+
+
 def test_hostile_names_and_reasons_stay_on_their_line() -> None:
     hostile = "\x1b]52;c;x\x07\n[red]\u202e" + "x" * 100_000
     lines = strip_rows(strip([source(hostile, DataState.ERROR, reason=hostile)], NOW), 80, 2, PALETTE)

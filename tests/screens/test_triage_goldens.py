@@ -41,7 +41,7 @@ async def test_scene(
         app.hand.close()
 
 
-@pytest.mark.parametrize("keys", ["Z", "E", "T", "s", "question_mark"])
+@pytest.mark.parametrize("keys", ["Z", "W", "E", "T", "s", "N", "question_mark"])
 async def test_over_the_list(keys: str, fixed: Application, golden_text: SnapshotAssertion) -> None:
     SCENES["oncall"][0](fixed)
     app = StasApp(fixed, environ={})

@@ -124,7 +124,7 @@ def test_when_all_sources_die_no_calm_word_is_left(shop: Shop, death: str) -> No
     assert {f.verdict for f in after(shop, sha).values()} == {"unknown"}
 
 
-@pytest.mark.parametrize("death", sorted(set(DEATHS) - {"watcher dead"}))
+@pytest.mark.parametrize("death", sorted(set(DEATHS) - {"watcher dead", "watcher silent"}))
 def test_bad_news_stays_bad_news_when_another_source_dies(shop: Shop, death: str) -> None:
     healthy(watched(shop))
     says(shop, SourceKind.ALERTS, alert())
@@ -133,8 +133,9 @@ def test_bad_news_stays_bad_news_when_another_source_dies(shop: Shop, death: str
     assert health(shop)["alerts"].verdict == "failed"
 
 
-@pytest.mark.parametrize("kind", [SourceKind.CI, SourceKind.BUILDS, SourceKind.DEPLOYS])
+@pytest.mark.parametrize("kind", [SourceKind.CI, SourceKind.BUILDS])
 def test_what_no_configuration_names_is_not_configured_and_not_dead(shop: Shop, kind: SourceKind) -> None:
+    says(shop, SourceKind.DEPLOYS)
     reason = "plain git knows no checks"
     shop.app.watch.record(status(shop, kind, state=DataState.UNKNOWN, reason=reason, at=None), ())
     walk(shop, 6)
@@ -142,6 +143,26 @@ def test_what_no_configuration_names_is_not_configured_and_not_dead(shop: Shop, 
     assert health(shop)["builds"].reason.startswith("not configured")
     assert health(shop)["deploys"].reason == "0 in 24 h"
     assert "No answer" not in field(shop.summary(), "Urgent Items")
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_what_plain_git_tells_is_read_from_git_itself_and_its_source_is_named_as_dead(shop: Shop, asked: bool) -> None:
+    if asked:
+        reason = "the remote does not answer"
+        row = status(shop, SourceKind.DEPLOYS, state=DataState.ERROR, reason=reason, at=None)
+        shop.app.watch.record(row, None)
+    walk(shop, 6)
+    assert (health(shop)["deploys"].verdict, health(shop)["deploys"].reason) == ("ok", "0 in 24 h")
+    said = "error: the remote does not answer" if asked else "never asked"
+    assert f"No answer from deploys:shop: {said}" in field(shop.summary(), "Urgent Items")
+
+
+def test_required_checks_without_a_forge_that_reports_them_are_never_asked_and_not_unconfigured(shop: Shop) -> None:
+    shop.configure(extra='\n[project.ci]\nrequired = ["unit"]\n')
+    shop.reopen()
+    walk(shop, 6)
+    assert (health(shop)["CI"].verdict, health(shop)["CI"].reason) == ("unknown", "ci:shop never asked")
+    assert "No answer from ci:shop: never asked" in field(shop.summary(), "Urgent Items")
 
 
 def test_only_an_expiry_that_passed_makes_an_answer_stale(shop: Shop) -> None:

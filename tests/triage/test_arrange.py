@@ -283,6 +283,13 @@ def test_arranging_does_not_depend_on_the_order_of_the_input(items: Any, notes: 
     assert listed(mixed, *notes) == listed(items, *notes)
 
 
+def test_a_group_shows_the_same_priority_whatever_the_order_of_its_members() -> None:
+    """Unknown and P1 are equally bad: which of them the head shows is no chance."""
+    items = [item("alert:1"), item("alert:2", priority=Priority.P1), item("alert:3", priority=Priority.P2)]
+    notes = [note("alert:1", group="alert:3"), note("alert:2", group="alert:1")]
+    assert listed(items, *notes) == listed(items[::-1], *notes)
+
+
 def test_a_flood_is_ranked_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
     """No pass over the list is quadratic: each item is ranked once, whatever the notes."""
     sight = Sight(

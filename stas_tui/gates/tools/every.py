@@ -10,6 +10,7 @@ from stas_tui.gates.tools.complete import CommitChanges, OpenPullRequest
 from stas_tui.gates.tools.messages import AcknowledgeMessage, MessageAgent, Remember
 from stas_tui.gates.tools.retarget import RetargetPr
 from stas_tui.gates.tools.silence import EndSilence, SilenceAlert
+from stas_tui.gates.tools.silence_longer import ExtendSilence
 from stas_tui.gates.tools.slack import SlackDm
 from stas_tui.gates.tools.spawn import SpawnExecutor
 from stas_tui.gates.undo import UndoAction
@@ -28,6 +29,7 @@ TOOLS: tuple[type[Any], ...] = (
     SlackDm,
     AcknowledgeMessage,
     SilenceAlert,
+    ExtendSilence,
     EndSilence,
     UndoAction,
 )

@@ -2,56 +2,38 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from stas_tui.gates import policy
-from stas_tui.gates.contract import BadCall, Call, Effect, NotDone, Plan, RiskLine, Shown, Uncertain, lock
-from stas_tui.gates.tools.base import BaseTool, only, scan_texts, text_of
+from stas_tui.gates.contract import BadCall, Call, Effect, NotDone, Plan, RiskLine, Shown, Uncertain
+from stas_tui.gates.tools.base import only, scan_texts, text_of
+from stas_tui.gates.tools.silence_parts import (
+    MOST_MINUTES,
+    REASON_LIMIT,
+    SilenceTool,
+    alerts,
+    critical,
+    effect_of,
+    hidden_lines,
+    in_order,
+    length_locks,
+    matchers_of,
+    plan_of,
+    span,
+    warnings,
+    wide,
+)
 from stas_tui.notify.alertmanager_v2 import Matcher, matcher_text, to_rfc3339
-from stas_tui.notify.base import NotifyError, NotifyUncertain, Silencer, SilenceWish
-from stas_tui.texts.severity import is_critical
+from stas_tui.notify.base import NotifyError, NotifyUncertain, SilenceWish
 from storage.canonical import digest_of
-from storage.clock import HOUR, MINUTE
-from storage.errors import StasError
+from storage.clock import MINUTE
 from storage.records import Action, EffectClass, GateLevel, Json
-from storage.watch_records import Alert
 
-LONGEST_MINUTES = 24 * 60
-"""A longer silence needs a typed reason."""
-MOST_MINUTES = 30 * LONGEST_MINUTES
-"""A longer one is no silence but a change of the rules."""
 MOST_MATCHERS = 32
-NAMED = 12
-"""Alerts that are listed by name in a gate; the others are counted."""
-_LETTERS = re.compile(r"[A-Za-z0-9]{3}")
 
 
-class _SilenceTool(BaseTool):
-    @property
-    def silencer(self) -> Silencer:
-        """The writing side of the Alertmanagers. Raises `BadCall`."""
-        if self.door.silencer is None:
-            raise BadCall("No Alertmanager is configured.", "Add an [[alertmanager]] table.")
-        return self.door.silencer
-
-    def seen(self, source: str, matchers: Sequence[Matcher]) -> Sequence[Alert]:
-        """The alerts that matchers fit now. Raises `BadCall` if they cannot be seen."""
-        try:
-            return self.silencer.hides(source, matchers)
-        except NotifyError as error:
-            raise BadCall(error.what, error.mend) from error
-
-    def standing(self, source: str, silence_id: str) -> Json | None:
-        """A silence as it stands. Raises `BadCall` if it cannot be read."""
-        try:
-            return self.silencer.read(source, silence_id)
-        except NotifyError as error:
-            raise BadCall(error.what, error.mend) from error
-
-
-class SilenceAlert(_SilenceTool):
+class SilenceAlert(SilenceTool):
     """Write one silence into Alertmanager. Always asks a person; never without an end."""
 
     name = "silence_alert"
@@ -76,7 +58,7 @@ class SilenceAlert(_SilenceTool):
             "matchers": matchers,
             "fingerprint": fingerprint,
             "minutes": minutes,
-            "reason": " ".join(text_of(args, "reason", limit=1_000).split()),
+            "reason": " ".join(text_of(args, "reason", limit=REASON_LIMIT).split()),
             "item": " ".join(text_of(args, "item", limit=300, required=False).split()),
         }
 
@@ -89,11 +71,7 @@ class SilenceAlert(_SilenceTool):
         """Exactly which labels, from when to when, with which comment, and what that would hide now."""
         args = call.args
         policy.refuse_secrets(scan_texts(reason=args["reason"], item=args["item"]), "The silence")
-        locks = []
-        if args["minutes"] > LONGEST_MINUTES:
-            hours = args["minutes"] / 60
-            locks.append(lock("silence", f"A silence of {hours:.0f} h outlives the day.", "Shorten it, or say why."))
-        overrides = self.overrides(call, locks)
+        overrides = self.overrides(call, length_locks(args["minutes"]))
         matchers = self._resolved(args)
         hidden = self.seen(args["source"], matchers)
         now = self.door.clock.now()
@@ -106,7 +84,7 @@ class SilenceAlert(_SilenceTool):
             "ends": to_rfc3339(ends),
             "comment": f"stas:own:{item}: {args['reason']}",
             "by": call.caller,
-            "exact": _sorted(matchers),
+            "exact": in_order(matchers),
             "starts_at": now,
             "ends_at": ends,
             "overrides": overrides,
@@ -114,13 +92,13 @@ class SilenceAlert(_SilenceTool):
         return Plan(
             plan=plan,
             shown=Shown(
-                title=f"Silence {len(hidden)} alert{'' if len(hidden) == 1 else 's'} for {_span(args['minutes'])}",
-                risk_level="high" if _critical(hidden) or _wide(matchers) else "medium",
+                title=f"Silence {alerts(len(hidden))} for {span(args['minutes'])}",
+                risk_level="high" if critical(hidden) or wide(matchers) else "medium",
                 risk=[
-                    *_hidden_lines(hidden),
+                    *hidden_lines(hidden),
                     RiskLine(kind="rollback", level="ok", text="it can be ended at any time"),
                 ],
-                warnings=_warnings(matchers, hidden, args["fingerprint"]),
+                warnings=warnings(matchers, hidden, one_alert=bool(args["fingerprint"])),
             ),
             level=GateLevel.GATE,
             ask_ttl_ms=min(self.rules.ask_ttl_ms, args["minutes"] * MINUTE),
@@ -141,12 +119,12 @@ class SilenceAlert(_SilenceTool):
 
     def intended(self, action: Action) -> Json:
         """Matchers, end and comment."""
-        plan = _plan(action)
+        plan = plan_of(action)
         return {"matchers": plan["exact"], "ends_at": plan["ends_at"], "comment": plan["comment"]}
 
     def apply(self, action: Action, key: str) -> Effect:
         """Write it once, then read back."""
-        plan = _plan(action)
+        plan = plan_of(action)
         if self.door.clock.now() >= plan["ends_at"]:
             raise NotDone("Its time is over: it would end before it begins.", "Ask again.")
         wish = SilenceWish(
@@ -160,36 +138,21 @@ class SilenceAlert(_SilenceTool):
         try:
             silence_id = self.silencer.set(wish)
         except NotifyUncertain as error:
-            return self._after_lost_answer(action, key, error)
+            return self.after_lost_answer(action, key, error)
         except NotifyError as error:
             raise NotDone(error.what, error.mend) from error
-        try:
-            found = self.silencer.read(plan["source"], silence_id)
-        except NotifyError as error:
-            raise Uncertain(f"It was taken, and cannot be read back: {error.what}", error.mend) from error
-        if found is None:
-            raise Uncertain("It was taken and is not there.", "Look in Alertmanager.")
-        return _effect(found)
-
-    def _after_lost_answer(self, action: Action, key: str, error: NotifyError) -> Effect:
-        try:
-            effect = self.find(action, key)
-        except StasError as blind:
-            raise Uncertain(f"{error.what} Whether it happened cannot be seen: {blind.what}", error.mend) from error
-        if effect is None:
-            raise Uncertain(error.what, error.mend) from error
-        return effect
+        return self.read_back(plan["source"], silence_id)
 
     def find(self, action: Action, key: str) -> Effect | None:
         """The unexpired silence with the plan's comment, matchers and end."""
-        plan = _plan(action)
+        plan = plan_of(action)
         found = self.silencer.find(plan["source"], plan["comment"])
-        if found is None or _sorted(found["matchers"]) != plan["exact"] or found["ends_at"] != plan["ends_at"]:
+        if found is None or in_order(found["matchers"]) != plan["exact"] or found["ends_at"] != plan["ends_at"]:
             return None
-        return _effect(found)
+        return effect_of(found)
 
 
-class EndSilence(_SilenceTool):
+class EndSilence(SilenceTool):
     """Let a silence expire now. Asks a person: what it hid pages again."""
 
     name = "end_silence"
@@ -197,9 +160,10 @@ class EndSilence(_SilenceTool):
     gated_in_every_mode = True
 
     def check(self, args: Mapping[str, Any]) -> Json:
-        """`source`, `silenceId`."""
-        only(args, "source", "silenceId")
-        return {name: text_of(args, name, limit=200) for name in ("source", "silenceId")}
+        """`source`, `silenceId`, and `reason` if there is one to be told."""
+        only(args, "source", "silenceId", "reason")
+        reason = " ".join(text_of(args, "reason", limit=REASON_LIMIT, required=False).split())
+        return {name: text_of(args, name, limit=200) for name in ("source", "silenceId")} | {"reason": reason}
 
     def natural_key(self, args: Json) -> str:
         """Each silence once."""
@@ -215,10 +179,11 @@ class EndSilence(_SilenceTool):
     def plan(self, call: Call) -> Plan:
         """The silence, and what it hides now."""
         source, silence_id = call.args["source"], call.args["silenceId"]
+        policy.refuse_secrets(scan_texts(reason=call.args["reason"]), "The reason")
         found = self.standing(source, silence_id)
         if found is None:
             raise BadCall(f"{source} holds no silence {silence_id}.")
-        matchers: list[Matcher] = [(m[0], m[1], m[2], m[3]) for m in found["matchers"]]
+        matchers = matchers_of(found)
         hidden = self.seen(source, matchers) if found["state"] == "active" else ()
         return Plan(
             plan={
@@ -228,11 +193,12 @@ class EndSilence(_SilenceTool):
                 "ends": to_rfc3339(found["ends_at"]),
                 "comment": found["comment"],
                 "set by": found["by"],
+                "reason": call.args["reason"],
             },
             shown=Shown(
-                title=f"End a silence over {len(hidden)} alert{'' if len(hidden) == 1 else 's'}",
+                title=f"End a silence over {alerts(len(hidden))}",
                 risk_level="low",
-                risk=_hidden_lines(hidden),
+                risk=hidden_lines(hidden),
             ),
             level=GateLevel.GATE,
         )
@@ -243,7 +209,7 @@ class EndSilence(_SilenceTool):
 
     def apply(self, action: Action, key: str) -> Effect:
         """End it and read back."""
-        plan = _plan(action)
+        plan = plan_of(action)
         try:
             self.silencer.end(plan["source"], plan["silence"])
         except NotifyUncertain as error:
@@ -254,7 +220,7 @@ class EndSilence(_SilenceTool):
 
     def find(self, action: Action, key: str) -> Effect | None:
         """It happened if it is over or gone."""
-        effect = self._seen_now(_plan(action))
+        effect = self._seen_now(plan_of(action))
         return effect if effect.observed["state"] == "expired" else None
 
     def _seen_now(self, plan: Json) -> Effect:
@@ -281,69 +247,4 @@ def _matchers(raw: Any) -> list[Json]:
             raise BadCall("regex and equal must be true or false.")
         value = text_of(item, "value", limit=2_000, required=False)
         found.append({"label": text_of(item, "label", limit=200), "value": value, **flags})
-    return found
-
-
-def _plan(action: Action) -> Json:
-    assert action.revision is not None
-    return action.revision.plan
-
-
-def _sorted(matchers: Sequence[Sequence[Any]]) -> list[list[Any]]:
-    return sorted(list(m) for m in matchers)
-
-
-def _effect(found: Json) -> Effect:
-    return Effect(
-        requested={"comment": found["comment"]},
-        observed={
-            "id": found["id"],
-            "matchers": _sorted(found["matchers"]),
-            "ends_at": found["ends_at"],
-            "comment": found["comment"],
-            "state": found["state"],
-        },
-    )
-
-
-def _span(minutes: int) -> str:
-    return f"{minutes} min" if minutes < 120 else f"{minutes * MINUTE / HOUR:g} h"
-
-
-def _critical(hidden: Sequence[Alert]) -> bool:
-    return any(is_critical(alert.severity) for alert in hidden)
-
-
-def _wide(matchers: Sequence[Matcher]) -> list[Matcher]:
-    """Matchers that fit nearly anything: a regular expression without three letters in a row, or a negation."""
-    return [m for m in matchers if (m[2] and not _LETTERS.search(m[1])) or not m[3]]
-
-
-def _hidden_lines(hidden: Sequence[Alert]) -> list[RiskLine]:
-    tenants = sorted({alert.tenant for alert in hidden if alert.tenant})
-    names = [f"{a.name}{f' ({a.tenant})' if a.tenant else ''}" for a in hidden[:NAMED]]
-    more = f" and {len(hidden) - NAMED} more" if len(hidden) > NAMED else ""
-    return [
-        RiskLine(
-            kind="hides now",
-            level="crit" if _critical(hidden) else "warn" if hidden else "ok",
-            text=f"{len(hidden)}: {', '.join(names)}{more}" if hidden else "no alert",
-        ),
-        RiskLine(
-            kind="tenants",
-            level="warn" if len(tenants) > 1 else "ok",
-            text=", ".join(tenants[:NAMED]) + (f" and {len(tenants) - NAMED} more" if len(tenants) > NAMED else "")
-            or "none named",
-        ),
-    ]
-
-
-def _warnings(matchers: Sequence[Matcher], hidden: Sequence[Alert], fingerprint: str) -> list[str]:
-    found = [f"{matcher_text(m)} fits nearly anything" for m in _wide(matchers)]
-    if _critical(hidden):
-        found.append("it hides a critical alert")
-    if not hidden:
-        found.append("it hides nothing now: are the labels right?")
-    if not fingerprint and not any(m[0] == "alertname" and not m[2] and m[3] for m in matchers):
-        found.append("it names no single alert: later alerts with these labels are hidden too")
     return found

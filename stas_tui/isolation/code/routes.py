@@ -1,0 +1,246 @@
+"""Routes of a web framework, what each asks before it runs, and which tenants come from the client."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from stas_tui.isolation.code.shapes import arguments, dotted, is_class, names_in, speaks_of, tail, text_of
+from stas_tui.isolation.code.words import Words, snake
+
+METHODS = frozenset({"get", "post", "put", "patch", "delete", "head", "options", "route", "api_route", "websocket"})
+_VERBS = METHODS - {"route", "api_route"}
+_DEPENDS = frozenset({"Depends", "Security", "Inject", "Provide", "FromDishka"})
+_SENT = frozenset({"headers", "args", "query_params", "form", "json", "cookies", "path_params", "GET", "POST", "values"})
+_IDENTITY = frozenset(
+    "user auth authn authz authed authenticated authenticate authenticator authentication authorization authorized"
+    " authorize authorise login logged token bearer jwt oauth oauth2 apikey identity principal permission permissions"
+    " permitted role roles scope scopes acl rbac subject actor admin superuser staff member membership owner credential"
+    " credentials security claims tenant organization org workspace caller signature hmac verified verify entity"
+    " requires require required protected secret".split()
+)
+_NOT_IDENTITY = frozenset(
+    "service repository repo store manager client dao crud factory settings config session db engine cache limiter rate"
+    " pagination sorting query create update schema params request".split()
+)
+_BODY = re.compile(
+    r"^(current_user|current_account|current_member|get_current_\w+|get_\w*user_from\w*|authenticat\w*|authoriz\w*"
+    r"|\w*verify_\w*|verify|compare_digest|require_\w+|check_\w*(perm|access|auth|scope|member)\w*|request_user"
+    r"|has_\w*perm\w*|jwt|decode_token\w*|login_user|construct_event)$"
+)
+_STATE = re.compile(r"(^|\.)(request|req|info\.context|g|self\.request)\.(state\.)?(user|auth|identity|account|role|tenant)\b")
+_MIDDLEWARE = re.compile(r"Auth|Token|JWT|User|Login|Tenant|Identity|ApiKey|APIKey")
+_SECRET = re.compile(r"^(x_)?(api_?key|token|access_token|authorization|credentials?|signature|jwt|bearer)$")
+_OPEN = re.compile(
+    r"(^|/)(health\w*|ready\w*|live\w*|ping|metrics|version|status|login|logout|signup|sign-up|register|auth|oauth2?|sso"
+    r"|saml|callback|token|refresh|password\S*|reset\S*|public|static|assets|docs|openapi\S*|favicon\S*|robots\S*"
+    r"|webhooks?|hooks?|\.well-known|csrf|verify\S*|unsubscribe|invite\S*|share\S*|embed)(/|$)"
+)
+_CAPABILITY = re.compile(r"[{<][^}>]*(token|secret|signature|hash|nonce|code)[^}>]*[}>]")
+
+
+def is_identity(name: str) -> bool:
+    """Whether a dependency, decorator or alias is named after the caller, its rights or its tenant."""
+    parts = snake(name.rpartition(".")[2]).split("_")
+    return bool(_IDENTITY & set(parts)) and parts[-1] not in _NOT_IDENTITY
+
+
+def is_open(path: str) -> bool:
+    """Whether a path is one that anybody may call by its nature, or that carries a secret of its own."""
+    return bool(_OPEN.search(path)) or bool(_CAPABILITY.search(path))
+
+
+def routes_of(
+    node: ast.FunctionDef | ast.AsyncFunctionDef, owner: ast.ClassDef | None, name: str, words: Words
+) -> Iterator[dict[str, Any]]:
+    """Every route that a function serves, as facts; see `facts`."""
+    heads = [head for decorator in node.decorator_list if (head := _head(decorator))]
+    if not heads and owner is not None and node.name in _VERBS:
+        own = [head for decorator in owner.decorator_list if (head := _head(decorator))]
+        heads = [(path, node.name, router, call) for path, _, router, call in own]
+    for path, method, router, call in heads:
+        found = {"l": node.lineno, "p": path, "m": method, "v": router, "f": name, **asks(node, words)}
+        given = [*_dependencies(call), *_decorators(node)]
+        if owner is not None:
+            given += _decorators(owner)
+            found["c"] = owner.name
+        found["d"] = sorted({*found.get("d", ()), *given})
+        yield found
+
+
+def _head(decorator: ast.expr) -> tuple[str, str, str, ast.Call] | None:
+    """(path, method, router, call) of a decorator that makes a route."""
+    if not isinstance(decorator, ast.Call) or not isinstance(decorator.func, ast.Attribute):
+        return None
+    method = decorator.func.attr
+    first = decorator.args[0] if decorator.args else None
+    path = text_of(first) if first is not None else None
+    path = path if path is not None else next((text_of(k.value) for k in decorator.keywords if k.arg == "path"), None)
+    if method not in METHODS or path is None or (path and not path.startswith(("/", "{", "<", ":"))):
+        return None
+    verbs = next((k.value for k in decorator.keywords if k.arg == "methods"), None)
+    if isinstance(verbs, ast.List | ast.Tuple | ast.Set):
+        method = " ".join(text.lower() for item in verbs.elts if (text := text_of(item)))
+    return path, method, dotted(decorator.func.value), decorator
+
+
+def _decorators(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> list[str]:
+    names = []
+    for decorator in node.decorator_list:
+        call = decorator.func if isinstance(decorator, ast.Call) else decorator
+        if tail(call) not in METHODS:
+            names.append(tail(call))
+    return names
+
+
+def _dependencies(call: ast.Call) -> list[str]:
+    """Targets of `dependencies=[Depends(x), …]`."""
+    return [name for k in call.keywords if k.arg == "dependencies" for name in targets(k.value)]
+
+
+def class_dependencies(part: ast.stmt) -> list[str]:
+    """What an attribute of a class-based view depends on."""
+    if isinstance(part, ast.AnnAssign):
+        return [*(targets(part.value) if part.value is not None else []), *_alias(part.annotation)]
+    if isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Name):
+        name = part.targets[0].id
+        if name in ("decorators", "method_decorators", "permission_classes", "authentication_classes"):
+            return list(names_in(part.value))
+        return targets(part.value)
+    return []
+
+
+def targets(node: ast.AST) -> list[str]:
+    """What `Depends(x)` and `Security(x)` inside an expression name."""
+    found = []
+    for part in ast.walk(node):
+        if isinstance(part, ast.Call) and tail(part.func) in _DEPENDS:
+            if tail(part.func) == "Security":
+                found.append("Security")
+            for arg in [*part.args, *(k.value for k in part.keywords if k.arg == "dependency")]:
+                found.append(tail(arg.func) if isinstance(arg, ast.Call) else tail(arg))
+    return [name for name in found if name]
+
+
+def _alias(annotation: ast.expr | None) -> list[str]:
+    """What a parameter's type depends on; a name that may stand for `Annotated[…, Depends(…)]` is written with `@`."""
+    if annotation is None:
+        return []
+    if isinstance(annotation, ast.Name | ast.Attribute):
+        return [f"@{tail(annotation)}"]
+    if isinstance(annotation, ast.Subscript) and tail(annotation.value) == "Annotated":
+        parts = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
+        calls = [part for meta in parts[1:] for part in ast.walk(meta) if isinstance(part, ast.Call)]
+        return [*(tail(call.func) for call in calls), *(name for call in calls for name in targets(call))]
+    if isinstance(annotation, ast.BinOp):
+        return [*_alias(annotation.left), *_alias(annotation.right)]
+    return []
+
+
+def asks(node: ast.FunctionDef | ast.AsyncFunctionDef, words: Words) -> dict[str, Any]:
+    """What a function asks of whoever calls it, as facts.
+
+    Keys: `d` what it depends on (types with `@`, whose alias may depend on something), `i` identity in its body,
+    `n` parameters, each with what it depends on, `t` tenants that the client sends, each with the names beside it.
+    """
+    depends: dict[str, list[str]] = {}
+    plain = []
+    for argument, default in arguments(node):
+        found = targets(default) if default is not None else []
+        found += _alias(argument.annotation)
+        depends[argument.arg] = found
+        if not found or all(name.startswith("@") for name in found):
+            plain.append(argument.arg)
+    facts: dict[str, Any] = {"d": sorted({name for found in depends.values() for name in found})}
+    secret = next((name for name in plain if _SECRET.match(name)), "")
+    if identity := _identity(node) or secret:
+        facts["i"] = identity
+    if sent := [name for name in plain if words.holds(name)]:
+        facts["t"] = {name: beside(node, name, words) for name in sent}
+        facts["n"] = {name: found for name, found in depends.items() if found}
+    return facts
+
+
+def _identity(node: ast.AST) -> str:
+    """How a body looks at who calls; empty if it does not."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Attribute):
+            name = dotted(part)
+            if name and _STATE.search(name):
+                return name
+            if _BODY.match(part.attr):
+                return part.attr
+        elif isinstance(part, ast.Name) and _BODY.match(part.id):
+            return part.id
+        elif isinstance(part, ast.Constant) and isinstance(part.value, str):
+            if part.value.lower() in ("authorization", "x-api-key", "api-key", "x-signature"):
+                return part.value
+    return ""
+
+
+def beside(node: ast.AST, tenant: str, words: Words) -> list[str]:
+    """Names that stand in one call or comparison with the tenant, or a word for a check of it."""
+    found: set[str] = set()
+    made: dict[str, ast.expr] = {}
+    for part in ast.walk(node):
+        if isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Name):
+            made[part.targets[0].id] = part.value
+        elif isinstance(part, ast.withitem) and isinstance(part.optional_vars, ast.Name):
+            made[part.optional_vars.id] = part.context_expr
+    for part in ast.walk(node):
+        if isinstance(part, ast.Call):
+            given = {name for item in [*part.args, *(k.value for k in part.keywords)] for name in names_in(item)}
+            if tenant in given and isinstance(part.func, ast.Attribute):
+                owner = tail(part.func.value)
+                given |= set(names_in(made[owner])) if owner in made else {owner}
+            if tenant in given:
+                found |= given
+                if is_identity(tail(part.func)) and not is_class(tail(part.func)):
+                    found.add(f"{tail(part.func)}()")
+        elif isinstance(part, ast.Compare):
+            given = set(names_in(part))
+            if tenant in given and len(given) > 1:
+                found |= given
+                found |= {"compared"} if any(speaks_of(side, words) for side in part.comparators) else set()
+    return sorted(found - {tenant})
+
+
+def sent_tenant(call: ast.Call, words: Words) -> str:
+    """What a call reads a tenant from that the client sent, e.g. `headers X-Tenant`; empty if it reads none."""
+    if not isinstance(call.func, ast.Attribute) or call.func.attr not in ("get", "getlist", "pop") or not call.args:
+        return ""
+    key, source = text_of(call.args[0]), tail(call.func.value)
+    if isinstance(call.func.value, ast.Call):
+        source = tail(call.func.value.func)
+    if not key or source not in _SENT and source != "get_json":
+        return ""
+    return f"{source} {key}" if words.holds(snake(key.replace("-", "_"))) else ""
+
+
+def alias(value: ast.expr) -> list[str]:
+    """What a module's `X = Annotated[…, Depends(f)]` or `X = Depends(f)` depends on."""
+    if isinstance(value, ast.Subscript) and tail(value.value) == "Annotated":
+        return _alias(value)
+    return targets(value) if isinstance(value, ast.Call) and tail(value.func) in _DEPENDS else []
+
+
+def router(value: ast.expr) -> list[str] | None:
+    """What every route of `X = APIRouter(dependencies=…)` depends on; None if the value is no router."""
+    if not isinstance(value, ast.Call):
+        return None
+    name = tail(value.func)
+    return _dependencies(value) if name.endswith(("Router", "Blueprint", "FastAPI", "Flask", "Namespace")) else None
+
+
+def inclusion(call: ast.Call) -> dict[str, Any] | None:
+    """`app.include_router(x.router, dependencies=…)` and its like, or a middleware that looks at the caller."""
+    name = tail(call.func)
+    if name in ("include_router", "register_blueprint", "add_namespace", "mount") and call.args:
+        included = next((dotted(arg) for arg in call.args if dotted(arg)), "")
+        into = dotted(call.func.value) if isinstance(call.func, ast.Attribute) else ""
+        return {"r": included, "v": into, "d": _dependencies(call)} if included else None
+    if name == "add_middleware" and call.args and _MIDDLEWARE.search(tail(call.args[0])):
+        return {"w": tail(call.args[0])}
+    return None

@@ -1,0 +1,119 @@
+"""Reads a tree: facts of every file, parsed once for each content and kept by its hash (`storage.scans`)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from stas_tui.isolation.code.facts import read
+from stas_tui.isolation.code.words import Words
+from stas_tui.isolation.tree import Tree, shas_of
+
+if TYPE_CHECKING:
+    from storage.scans import Scans
+
+POOL_FROM = 200
+"""New contents from which on children read them; below it starting them costs more than it saves."""
+BATCH = 64
+"""Files that are fetched from git and read between two looks at whether a person ended the run."""
+
+Facts = dict[str, Any]
+Step = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Scanned:
+    """The facts of a tree's files."""
+
+    files: dict[str, Facts] = field(default_factory=dict)
+    """Facts of files that have any, by path."""
+    total: int = 0
+    """Files that were asked about."""
+    blobs: int = 0
+    """Different contents among them."""
+    parsed: int = 0
+    """Contents that were read now; the others were known."""
+    unread: dict[str, str] = field(default_factory=dict)
+    """Files that could not be read, and why."""
+    digest: str = ""
+    """Hash over paths and contents, for the evidence."""
+
+
+def scan(
+    tree: Tree, words: Words, scans: Scans | None = None, *, step: Step = lambda _: None, children: int | None = None
+) -> Scanned:
+    """Read every wanted file of a tree. `children` is how many processes may read; None chooses by the work.
+
+    Raises `ForgeError`, `StoreError`, and whatever `step` raises when a person ended the run.
+    """
+    step("which files changed")
+    shas = {path: sha for path, sha in shas_of(tree).items() if words.wanted(path)}
+    scanned = Scanned(total=len(shas), digest=_digest(shas))
+    kept: dict[str, Facts] = {}
+    for kind in (".py", ".sql"):
+        of_kind = {sha: path for path, sha in shas.items() if path.endswith(kind)}
+        scanned.blobs += len(of_kind)
+        rules = words.rules + ("" if kind == ".py" else kind)
+        known = scans.known(rules, of_kind) if scans is not None and of_kind else {}
+        misses = {sha: path for sha, path in of_kind.items() if sha not in known}
+        scanned.parsed += len(misses)
+        for batch in _batches(_read(tree, misses, words, step, children)):
+            if scans is not None:
+                scans.keep(rules, batch)
+            known |= batch
+        kept |= {sha + kind: facts for sha, facts in known.items()}
+    for path, sha in shas.items():
+        facts = kept[sha + (".sql" if path.endswith(".sql") else ".py")]
+        if "u" in facts:
+            scanned.unread[path] = facts["u"]
+        elif facts:
+            scanned.files[path] = facts
+    return scanned
+
+
+def _digest(shas: Mapping[str, str]) -> str:
+    return hashlib.sha256("".join(f"{sha} {path}\n" for path, sha in sorted(shas.items())).encode()).hexdigest()
+
+
+def _batches(found: Iterator[tuple[str, Facts]]) -> Iterator[dict[str, Facts]]:
+    """The facts in portions that are kept together, so that an ended run leaves what it read."""
+    batch: dict[str, Facts] = {}
+    for sha, facts in found:
+        batch[sha] = facts
+        if len(batch) >= BATCH * 8:
+            yield batch
+            batch = {}
+    if batch:
+        yield batch
+
+
+def _read(
+    tree: Tree, misses: Mapping[str, str], words: Words, step: Step, children: int | None
+) -> Iterator[tuple[str, Facts]]:
+    if children is None:
+        children = min(os.cpu_count() or 1, 4) if len(misses) >= POOL_FROM else 0
+    items = _contents(tree, misses, step)
+    if children <= 1:
+        for sha, path, data in items:
+            yield sha, read(path, data, words)
+        return
+    from stas_tui.isolation.code.children import read_in_children
+
+    with closing(read_in_children(items, words, children)) as answers:  # type: ignore[type-var]
+        yield from answers
+
+
+def _contents(tree: Tree, misses: Mapping[str, str], step: Step) -> Iterator[tuple[str, str, bytes]]:
+    shas = sorted(misses, key=lambda sha: misses[sha])
+    at = 0
+    while at < len(shas):
+        batch = shas[at : at + BATCH]
+        step(f"reading {misses[batch[0]]} ({at + 1} of {len(shas)})")
+        contents = tree.read_many(batch)
+        for sha in batch:
+            yield sha, misses[sha], contents[sha]
+        at += len(batch)

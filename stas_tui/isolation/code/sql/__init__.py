@@ -1,0 +1,1 @@
+"""Which tenant tables a statement touches, and what keeps each of them to one tenant."""
