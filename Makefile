@@ -53,6 +53,8 @@ docs: $(DEV_STAMP)
 	@mv docs/configuration.md.new docs/configuration.md
 	$(BIN)/python -m stas_tui.keys_docs > docs/keys.md.new
 	@mv docs/keys.md.new docs/keys.md
+	$(BIN)/python -m stas_tui.isolation.tenancy_docs > docs/tenancy.md.new
+	@mv docs/tenancy.md.new docs/tenancy.md
 
 clean:
 	rm -rf $(VENV) dist build .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache snapshot_report.html

@@ -81,6 +81,8 @@ class Tenant(Table):
     """Its value in the tenant column, header or path."""
     schema_name: str = Field("", alias="schema")
     """Its schema, with the strategy `schema`."""
+    role: str = ""
+    """Role that acts for this tenant in the database; empty: the application's role acts for all of them."""
     dsn: Credential = Credential()
     """Where the connection string of its own database comes from, with the strategy `database`."""
     token: Credential = Credential()
@@ -113,6 +115,8 @@ class Database(Table):
     """Path of a log of executed statements, absolute, in PostgreSQL's csv or stderr form."""
     write_probe: bool = False
     """Whether D13 may try writes inside a transaction that is rolled back; never by default."""
+    write_probe_triggers: bool = False
+    """Whether D13 may also write into tables with triggers or rules, which run before the roll back."""
 
 
 class Header(Table):
@@ -175,7 +179,9 @@ class LogSource(Table):
     request: tuple[Text, ...] = ("request_id", "trace_id")
     """Fields that name the request or trace."""
     level: tuple[Text, ...] = ("level", "severity")
+    """Fields that hold the level."""
     logger: tuple[Text, ...] = ("logger", "name")
+    """Fields that name what wrote the line."""
     background: tuple[Text, ...] = ()
     """Loggers whose lines belong to no tenant."""
 
@@ -201,6 +207,7 @@ class Jobs(Table):
     """`[jobs]`: how background work carries its tenant."""
 
     kind: Literal["celery", "arq", "dramatiq", "rq", "other"] = "other"
+    """What runs the work."""
     argument: tuple[Text, ...] = ("tenant", "tenant_id")
     """Arguments that carry the tenant."""
     binder: tuple[Text, ...] = ()
@@ -264,6 +271,7 @@ class Tenancy(Table):
     """A tenancy file: how one project keeps its tenants apart, as a person declared it."""
 
     version: Literal[1] = 1
+    """Form of the file."""
     strategy: Literal["row", "rls", "schema", "database"]
     """`row` the code filters, `rls` the database does, `schema` or `database` each tenant has its own."""
     columns: tuple[Name, ...] = ("tenant_id",)
