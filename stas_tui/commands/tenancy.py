@@ -6,11 +6,16 @@ import os
 import sys
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stas_tui import exit_codes, git_probe
 from stas_tui.cli import printable
 from stas_tui.commands import common
+from stas_tui.texts.lines import count
 from storage.errors import StasError
+
+if TYPE_CHECKING:
+    from stas_tui.isolation.tree import Tree
 
 
 class FileThere(StasError):
@@ -35,23 +40,35 @@ def _place(args: Namespace) -> tuple[str, tuple[str, ...], Path, Path]:
     return project.id, project.tenants, Path(project.repository or project.remote), file
 
 
-def _init(args: Namespace) -> int:
+def _code(args: Namespace, repository: Path) -> Tree | None:
+    """What is delivered: the base branch of a project, or the head of a repository that no profile knows."""
     from stas_tui.forges.git import Git
+    from stas_tui.isolation.git_tree import CommitTree
+
+    if args.repository is None:
+        from stas_tui.proving import code_of
+
+        settings = common.settings(args)
+        project = settings.project_by_id(common.project_id(settings, args.project))
+        return code_of(project, "") if project is not None else None
+    top = git_probe.top_level(repository)
+    if top is None:
+        return None
+    git_dir, _, head = git_probe.git(["rev-parse", "--absolute-git-dir", "HEAD"], top).out.partition("\n")
+    return CommitTree(Git(), Path(git_dir), head.strip())
+
+
+def _init(args: Namespace) -> int:
     from stas_tui.isolation.drafting.catalogue import read
     from stas_tui.isolation.drafting.draft import draft_of, text_of
     from stas_tui.isolation.drafting.tables import Found, tables_of
-    from stas_tui.isolation.git_tree import CommitTree
     from stas_tui.isolation.tenancy import load_text
 
     project, tenants, repository, file = _place(args)
     if file.exists() and not args.force and not args.print:
         raise FileThere(f"There is a tenancy file already: {file}.", "`--force` replaces it, `--print` only prints.")
-    top = git_probe.top_level(repository)
-    found = Found()
-    if top is not None:
-        answer = git_probe.git(["rev-parse", "--absolute-git-dir", "HEAD"], top)
-        git_dir, _, head = answer.out.partition("\n")
-        found = tables_of(CommitTree(Git(), Path(git_dir), head.strip()))
+    tree = _code(args, repository)
+    found = tables_of(tree) if tree is not None else Found()
     catalogue = None
     if args.dsn_env:
         dsn = os.environ.get(args.dsn_env, "")
@@ -68,8 +85,8 @@ def _init(args: Namespace) -> int:
         return exit_codes.OK
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, "utf-8")
-    known = len(draft.scoped) + len(draft.by_parent)
-    common.say(f"Wrote {file}: {known} tables of tenants, {len(draft.open)} that nothing tells about.")
+    known = count(len(draft.scoped) + len(draft.by_parent), "table")
+    common.say(f"Wrote {file}: {known} of tenants, {len(draft.open)} that nothing tells about.")
     common.say("Read it, correct it, put your name into completed_by; then `stas tenancy check`.")
     return exit_codes.OK
 
