@@ -67,7 +67,7 @@ def commands() -> list[str]:
             re.findall(r"^    (stas(?: [^#\n]*)?)$", re.sub(r"[ \t]+#.*$", "", text, flags=re.M), re.MULTILINE)
         )
         found.update(re.findall(r"`(stas(?: [^`\n…]+)?)`", text))
-    groups = {"stas task", "stas vision", "stas message"}
+    groups = {"stas task", "stas vision", "stas message", "stas tenancy"}
     return sorted(line for line in found - groups)
 
 
