@@ -179,7 +179,8 @@ def _add_tenancy(verb: Command) -> None:
 
 def _add_review(review: argparse.ArgumentParser) -> None:
     review.epilog = "Exit status: 0 nothing is flagged (what is unknown is printed), 1 something is flagged."
-    review.add_argument("range", metavar="BASE..HEAD", help="the change, from where its branch left BASE")
+    review.add_argument("range", metavar="BASE..HEAD", nargs="?", help="the change, from where its branch left BASE")
+    review.add_argument("--pull", type=int, metavar="N", help="a pull request of the project's forge instead")
     _add_project(review)
     review.add_argument("--repository", type=Path, metavar="PATH", help="a repository that no profile knows")
     review.add_argument("--tenancy", type=Path, metavar="FILE", help="how it keeps its tenants apart")
@@ -187,6 +188,7 @@ def _add_review(review: argparse.ArgumentParser) -> None:
     review.add_argument("--check", action="append", metavar="ID", help="only this check, e.g. C3; repeatable")
     review.add_argument("--no-rehearsal", action="store_true", help="do not run migrations on a scratch database")
     review.add_argument("--comment", action="store_true", help="print the text of a comment for the forge")
+    review.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
 
 
 def _add_task(verb: Command) -> None:

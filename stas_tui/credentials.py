@@ -22,10 +22,11 @@ class CredentialMissing(StasError):
     """A token was configured and could not be had; the text names the place, never the token."""
 
 
-def token_of(credential: Credential, environ: Mapping[str, str] | None = None) -> str:
+def token_of(credential: Credential, environ: Mapping[str, str] | None = None, *, blanks: bool = False) -> str:
     """The token, or an empty text if no place is configured, or the named variable is not set.
 
-    Raises `CredentialMissing` if a command or the keyring fails. The token is registered for redaction.
+    Raises `CredentialMissing` if a command or the keyring fails. The token is registered for redaction. `blanks` lets
+    it hold spaces, as a connection string may.
     """
     environ = os.environ if environ is None else environ
     if credential.env:
@@ -38,7 +39,7 @@ def token_of(credential: Credential, environ: Mapping[str, str] | None = None) -
         return ""
     if not token:
         return ""
-    if len(token) > LONGEST or not token.isprintable() or " " in token:
+    if len(token) > LONGEST or not token.isprintable() or (" " in token and not blanks):
         raise CredentialMissing("The token holds blanks or control characters.", "Look at where it comes from.")
     register_secret(token)
     return token

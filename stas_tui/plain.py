@@ -21,6 +21,9 @@ from widgets.printable import flat, safe_text
 WAIT_S = 1.0
 """Seconds between two looks at a running executor."""
 
+CHECKS_S = 2.0
+"""Seconds between two lines about isolation checks that run."""
+
 OUTPUT_LINES = 400
 """Lines of a run's output that are printed; the rest is counted, all of it stays in the run's folder."""
 
@@ -101,7 +104,10 @@ class Plain:
             if progress.needs == "ended":
                 return
             if progress.needs == "run":
-                self._watch(progress)
+                if progress.checks:
+                    self._wait_for_checks(progress.checks)
+                else:
+                    self._watch(progress)
                 continue
             if self._answered(progress):
                 shown = ""
@@ -140,6 +146,21 @@ class Plain:
                 break
         if lines > OUTPUT_LINES:
             self.say(f"{lines - OUTPUT_LINES} more lines stand in {executor.directory(run_id) / 'stdout.log'}.")
+
+    def _wait_for_checks(self, project: str) -> None:
+        """Print now and then what the isolation checks read, until they are over."""
+        rounds = self.app.rounds
+        if rounds.under(project) is None:
+            self.say(f"Waiting for the checks of {flat(project)} that run elsewhere; ctrl+c leaves.")
+            rounds.wait(project, CHECKS_S)
+            return
+        self.say("What they read, indented; ctrl+c ends them, what they found stands:")
+        told = ""
+        while (under := rounds.under(project)) is not None:
+            if under.words != told:
+                told = under.words
+                self.say(f"    {flat(told, OUTPUT_CELLS)}")
+            rounds.wait(project, CHECKS_S)
 
     # asking ---------------------------------------------------------------------------------------
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,16 +15,24 @@ from stas_tui.review.base import Change
 from stas_tui.review.changes import changed_files, commits_of
 from storage.check_records import Verdict
 from storage.clock import Clock, SystemClock
-from storage.errors import StasError
+from storage.errors import StasError, StoreError
 
 if TYPE_CHECKING:
     from stas_tui.config import Settings
     from stas_tui.config_model import Project
+    from stas_tui.config_rehearse import Rehearse
+    from stas_tui.forges.base import ForgeReader, PullObjects, Repo
     from stas_tui.isolation.declared import Tenancy
     from stas_tui.locations import Profile
+    from stas_tui.review.runner import Review
     from storage.check_records import CheckResult
     from storage.checks import Checks
+    from storage.records import PullRequest
+    from storage.scans import Scans
     from storage.watch import Watch
+
+GATE_S = 60.0
+"""Seconds that a rehearsal may take while a gate waits for it; then the row says that it did not finish."""
 
 
 class NoRepository(StasError):
@@ -40,6 +49,9 @@ class Asked:
     """Text of the pull request or prompt."""
     only: frozenset[str] = frozenset()
     rehearse: bool = True
+    seconds: float | None = None
+    """What a rehearsal may take at most; None for what the project's settings say."""
+    scans: Scans | None = None
     alerts: Mapping[str, Sequence[str]] | None = None
     clock: Clock = field(default_factory=SystemClock)
     progress: Callable[[str], None] = lambda _: None
@@ -102,16 +114,53 @@ def between(
         environ=os.environ,
         only=asked.only,
         rehearse=asked.rehearse,
-        rehearsal=project.rehearse if project else None,
+        rehearsal=_within(project.rehearse, asked.seconds) if project else None,
+        scans=asked.scans,
         progress=asked.progress,
         cancelled=asked.cancelled,
     )
+
+
+def _within(how: Rehearse, seconds: float | None) -> Rehearse:
+    return how if seconds is None or how.seconds <= seconds else how.model_copy(update={"seconds": seconds})
+
+
+@contextlib.contextmanager
+def scans_of(profile: Profile) -> Iterator[Scans | None]:
+    """What was read and rehearsed before, for as long as the block lasts; None if it cannot be opened."""
+    from storage.scans import Scans, open_scans
+
+    try:
+        store = open_scans(profile.scan_db)
+    except StoreError:
+        yield None
+        return
+    with store:
+        yield Scans(store)
 
 
 def tenancy_of(project: Project, profile: Profile) -> Path | None:
     """The tenancy file of a project, None if there is none."""
     file = profile.tenancy_file(project.id, project.tenancy)
     return file if file.exists() else None
+
+
+class PullMissing(StasError):
+    """A forge has no pull request of this number (R14)."""
+
+    exit_code = exit_codes.USAGE
+
+    def __init__(self, repo: Repo, number: int) -> None:
+        where = f"on GitHub in {repo.github}" if repo.github else f"in {repo.project_id}"
+        super().__init__(f"There is no pull request {number} {where}.", "Ask whoever named it which one is meant.")
+
+
+def pull_of(forge: ForgeReader, repo: Repo, number: int) -> tuple[PullRequest, PullObjects]:
+    """A pull request as its forge has it now, with its commits. Raises `PullMissing`, `ForgeError`."""
+    pr = forge.read_pr(repo, number)
+    if pr is None:
+        raise PullMissing(repo, number)
+    return pr, forge.pull_objects(repo, pr)
 
 
 class DoorChecker:
@@ -130,17 +179,45 @@ class DoorChecker:
         return () if project is None else self._open_flags(project)
 
     def real(self, project_id: str, git_dir: Path, base: str, head: str, plan: str) -> tuple[CheckResult, ...]:
-        """What every check of a review says about the change, and what is flagged beside it. Raises `StasError`."""
-        from stas_tui.isolation.tenancy import load
+        """What every check of a review says about the change, and what is flagged beside it. Raises `StasError`.
+
+        Migrations are rehearsed, for at most `GATE_S`; what was rehearsed before is not rehearsed again.
+        """
         from stas_tui.review.runner import review
 
+        asked = Asked(plan=plan, seconds=GATE_S, clock=self._clock)
+        with self.changing(project_id, git_dir, base, head, asked) as change:
+            return (*review(change).results, *self.planned(project_id))
+
+    def read(self, project_id: str, git_dir: Path, base: str, head: str, plan: str) -> Review:
+        """The same without a rehearsal, unless one was made before. Raises `StasError`."""
+        from stas_tui.review.runner import review
+
+        asked = Asked(plan=plan, rehearse=False, clock=self._clock)
+        with self.changing(project_id, git_dir, base, head, asked) as change:
+            return review(change)
+
+    def landed(self, project_id: str, git_dir: Path, base: str, head: str) -> tuple[CheckResult, ...]:
+        """V5 for what was merged: whether the live database is at the head. Raises `StasError`."""
+        from stas_tui.review.border import cleaned
+        from stas_tui.review.rehearsal import after
+
+        asked = Asked(seconds=GATE_S, alerts={}, clock=self._clock)
+        with self.changing(project_id, git_dir, base, head, asked) as change:
+            return tuple(map(cleaned, after(change)))
+
+    @contextlib.contextmanager
+    def changing(self, project_id: str, git_dir: Path, base: str, head: str, asked: Asked) -> Iterator[Change]:
+        """The change between two commits, with everything that is known of its project. Raises `StasError`."""
+        from stas_tui.isolation.tenancy import load
+
         project = self._settings.project_by_id(project_id)
-        if project is None:
-            return ()
-        file = tenancy_of(project, self._profile)
-        asked = Asked(plan=plan, alerts=self.alerts(project_id), clock=self._clock)
-        change = between(git_dir, base, head, asked, project=project, tenancy=load(file) if file else None)
-        return (*review(change).results, *self._open_flags(project))
+        file = tenancy_of(project, self._profile) if project else None
+        alerts = self.alerts(project_id) if asked.alerts is None else asked.alerts
+        with scans_of(self._profile) as scans:
+            asked = replace(asked, alerts=alerts, scans=scans)
+            tenancy = load(file) if file else None
+            yield between(git_dir, base, head, asked, name=project_id, project=project, tenancy=tenancy)
 
     def alerts(self, project_id: str) -> Mapping[str, Sequence[str]] | None:
         """Alert names that cover each service; None if no server that can be believed told its rules (R50)."""

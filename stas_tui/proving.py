@@ -126,7 +126,7 @@ def world_of(
             environ=os.environ if environ is None else environ,
             scans=_scans(profile, opened, log),
             watch=_watch(profile, opened, log),
-            prometheus=settings.prometheus,
+            prometheus=() if settings.watch.replay else settings.prometheus,
             only=only,
             dry=dry,
             progress=progress,

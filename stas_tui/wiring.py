@@ -24,6 +24,7 @@ from stas_tui.platforms.local import LocalPlatform
 from stas_tui.proposed import DoorChecker
 from stas_tui.pulse.context import Context
 from stas_tui.pulse.proposer import DraftProposer, Proposer
+from stas_tui.rounds import Rounds
 from stas_tui.toolbox import Toolbox
 from stas_tui.watching import wanted
 from storage.canonical import digest_of
@@ -67,6 +68,8 @@ class Application:
     clock: Clock
     world: World
     watch: Watch
+    rounds: Rounds
+    """The isolation checks and the rounds that run beside this process."""
     person: str
     """The decider's name; empty if nobody is named, then nothing can be decided."""
     stores: tuple[Store, ...] = field(repr=False)
@@ -97,7 +100,8 @@ class Application:
         return self.settings.mode if self.person else Mode.OBSERVE
 
     def close(self) -> None:
-        """Close the databases."""
+        """End the checks that run beside this process, then close the databases."""
+        self.rounds.close()
         for store in self.stores:
             store.close()
 
@@ -149,12 +153,15 @@ def build(
         wake=bell.ring,
         new_id=partial(new_id, "a") if new_id else None,
     )
+    pulses = Pulses(record, journal, new_id=partial(new_id, "p") if new_id else None)
+    checks = Checks(journal)
+    rounds = Rounds(profile, settings, checks, pulses, clock)
     door = Door(
         platform=LocalPlatform(world, settings.agent_name, clock, columns=settings.columns),
         forge=_forge(profile, settings, world, clock, environ),
         executor=CommandExecutor(profile.runs, clock),
         journal=journal,
-        pulses=Pulses(record, journal, new_id=partial(new_id, "p") if new_id else None),
+        pulses=pulses,
         runs=Runs(record),
         clock=clock,
         rules=rules_of(settings, profile),
@@ -162,13 +169,14 @@ def build(
             settings.slack, settings.agent_id("Sky"), token=partial(token_of, settings.slack.credential, environ)
         ),
         silencer=AlertmanagerSilences(settings.alertmanager) if settings.alertmanager else None,
-        checker=DoorChecker(settings, profile, Watch(watch_store), Checks(journal), clock),
+        checker=DoorChecker(settings, profile, Watch(watch_store), checks, clock),
     )
     context = Context(
         toolbox=Toolbox(door, killpoint=killpoint),
         findings=Findings(record),
         proposer=proposer or DraftProposer(),
         watch=Watch(watch_store),
+        prover=rounds,
     )
     return Application(
         profile=profile,
@@ -177,6 +185,7 @@ def build(
         bell=bell,
         clock=clock,
         world=world,
+        rounds=rounds,
         person=decider(settings),
         stores=(record, world_store, watch_store),
         watch=Watch(watch_store),

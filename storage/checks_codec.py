@@ -10,6 +10,7 @@ from storage.canonical import dump, load, tame
 from storage.check_records import CheckResult, CheckRun, KeptResult, Lead, Verdict, Waiver
 from storage.records import Json
 
+_PLAIN = ("reason", "target", "started_at", "counts", "control", "tool")
 _BODY = ("reason", "target", "started_at", "executed", "counts", "control", "tool")
 
 
@@ -32,6 +33,20 @@ def result_json(result: CheckResult) -> Json:
         "tool": result.tool,
         "live": result.live,
     }
+
+
+def result_of(data: Json) -> CheckResult:
+    """The reverse of `result_json`. Raises `KeyError`, `TypeError`, `ValueError` for anything else."""
+    leads = [{name: value for name, value in lead.items() if name != "fingerprint"} for lead in data["leads"]]
+    return CheckResult(
+        check=data["check"],
+        project_id=data["project"],
+        tenant=data["tenant"],
+        verdict=Verdict(data["verdict"]),
+        executed=tuple(data["executed"]),
+        leads=tuple(Lead(**lead) for lead in leads),
+        **{name: data[name] for name in (*_PLAIN, "ended_at", "expires_at", "live")},
+    )
 
 
 def is_blind(result: CheckResult) -> bool:

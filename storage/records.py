@@ -227,6 +227,28 @@ class PullRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PullReview:
+    """A verdict on a pull request, as its forge holds it. None of them is an approval."""
+
+    project_id: str
+    number: int
+    """Of the pull request."""
+    id: str
+    """What the forge calls it."""
+    event: str
+    """`comment` or `request changes`; other forges' words, such as `dismissed`, as they are."""
+    commit_sha: str
+    """Head that was looked at; empty if the forge does not know it any more."""
+    body: str
+    author: str
+    at: int
+    """UTC milliseconds."""
+    key: str = ""
+    """The action that sent it."""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Merge:
     """Something that landed on the base branch."""
 

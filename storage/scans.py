@@ -40,16 +40,18 @@ class Scans:
             "select blob, facts from reading where rules = ? and blob in (select value from json_each(?))",
             (rules, dump(sorted(set(blobs)))),
         )
-        return {row["blob"]: load(row["facts"]) for row in rows}
+        return {blob: load(facts) if facts != "{}" else {} for blob, facts in rows}
 
     def keep(self, rules: str, facts: Mapping[str, Any]) -> None:
         """Keep what was read. Raises `StoreError`, `CanonicalError`."""
+        self.keep_all({rules: facts})
+
+    def keep_all(self, readings: Mapping[str, Mapping[str, Any]]) -> None:
+        """Keep what was read under several rule sets, all of it or nothing. Raises `StoreError`, `CanonicalError`."""
         now = SystemClock().now()
+        rows = [(blob, rules, dump(value), now) for rules, facts in readings.items() for blob, value in facts.items()]
         with self.store.write() as conn:
-            conn.executemany(
-                "insert or replace into reading(blob, rules, facts, used_at) values(?, ?, ?, ?)",
-                [(blob, rules, dump(value), now) for blob, value in facts.items()],
-            )
+            conn.executemany("insert or replace into reading(blob, rules, facts, used_at) values(?, ?, ?, ?)", rows)
             conn.execute(
                 "delete from reading where used_at < (select used_at from reading order by 1 desc limit 1 offset ?)",
                 (KEPT_ROWS,),

@@ -142,7 +142,26 @@ create index messages_in_order on messages (type, trust, at, id, recipient, ackn
 """
 """The open inbox in the routine's order, answered from the index alone: bodies make the rows themselves wide."""
 
-MIGRATIONS = (sql_migration(_FIRST), sql_migration(_INBOX_IN_ORDER))
+_REVIEWS = """
+create table pull_reviews (
+    seq integer primary key,
+    project_id text not null,
+    number integer not null,
+    id text not null unique,
+    event text not null,
+    commit_sha text not null,
+    body text not null,
+    author text not null,
+    at integer not null,
+    key text not null unique,
+    url text not null,
+    foreign key (project_id, number) references pull_requests (project_id, number)
+) strict;
+create index pull_reviews_of on pull_reviews (project_id, number);
+"""
+"""Verdicts on the pull requests of the local forge, each sent once."""
+
+MIGRATIONS = (sql_migration(_FIRST), sql_migration(_INBOX_IN_ORDER), sql_migration(_REVIEWS))
 """How the world database comes from nothing to the present schema."""
 
 

@@ -22,6 +22,7 @@ from storage.records import (
     Priority,
     Project,
     PullRequest,
+    PullReview,
     Task,
     TaskClass,
     Trust,
@@ -100,6 +101,7 @@ MESSAGE = columns(Message)
 OUTGOING = columns(OutgoingMessage)
 MEMORY = columns(Memory, ("score",))
 PULL_REQUEST = columns(PullRequest)
+PULL_REVIEW = columns(PullReview)
 WORKSPACE = columns(Workspace)
 
 
@@ -183,6 +185,11 @@ def pull_request_of(row: sqlite3.Row) -> PullRequest:
     v["mergeable"] = None if v["mergeable"] is None else bool(v["mergeable"])
     v["conflicts"] = _list(v["conflicts"])
     return PullRequest(**v)
+
+
+def pull_review_of(row: sqlite3.Row) -> PullReview:
+    """A row of `pull_reviews`."""
+    return PullReview(**dict(row))
 
 
 def workspace_of(row: sqlite3.Row) -> Workspace:

@@ -99,6 +99,11 @@ class Server:
     """Of the superuser `postgres`, for connections through 127.0.0.1."""
     locks: Path
 
+    @property
+    def version(self) -> int:
+        """Its major version."""
+        return int((self.locks / "data" / "PG_VERSION").read_text().strip())
+
     def dsn(
         self,
         database: str = ADMIN,

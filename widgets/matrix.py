@@ -12,11 +12,17 @@ from textual.message import Message
 from textual.strip import Strip
 
 from widgets.line_scroll import LineScroll
-from widgets.paint import Line, Palette, Span, centred, draw, palette_of
+from widgets.paint import Line, Palette, Span, draw, palette_of
 from widgets.printable import cell_width, flat
 from widgets.tokens import Mark
 
 NAME_MIN = 8
+PADS = (4, 3, 2, 1)
+"""Blank cells beside each label, as many as fit."""
+NARROW = 2
+"""With so few blanks names are cut before checks are hidden."""
+MORE = 3
+"""Cells of the sign that says how many checks are hidden."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,17 @@ class MatrixRow:
     name: str
     marks: tuple[Mark, ...]
     leaks: frozenset[int] = frozenset()
+    key: str = ""
+    """What the row is known by, if its name is not enough."""
+    short: str = ""
+    """Its name where there is little room; empty for the name itself, cut."""
+    notes: tuple[str, ...] = ()
+    """One character behind the glyph of each check, empty for none."""
+
+    @property
+    def id(self) -> str:
+        """What tells it from other rows."""
+        return self.key or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +96,7 @@ class Matrix(LineScroll):
         here = self.selected
         self._model = model
         if here is not None:
-            names = [row.name for row in model.rows]
+            names = [row.id for row in model.rows]
             self._row = names.index(here[0]) if here[0] in names else min(self._row, max(len(names) - 1, 0))
             self._column = model.checks.index(here[1]) if here[1] in model.checks else 0
         self.set_total(len(model.rows) + 1)
@@ -90,8 +107,14 @@ class Matrix(LineScroll):
         """(tenant, check) under the cursor, or None if there is none."""
         model = self._model
         if self._row < len(model.rows) and self._column < len(model.checks):
-            return model.rows[self._row].name, model.checks[self._column]
+            return model.rows[self._row].id, model.checks[self._column]
         return None
+
+    def select(self, row: str, check: str) -> None:
+        """Put the cursor on a cell; where there is none it stays."""
+        ids = [each.id for each in self._model.rows]
+        if row in ids and check in self._model.checks:
+            self._move(ids.index(row), self._model.checks.index(check))
 
     def on_mount(self) -> None:
         """Take the size of the first model."""
@@ -100,22 +123,37 @@ class Matrix(LineScroll):
     def _plan(self, width: int) -> tuple[int, list[tuple[int, int]]]:
         """Cells of the name column, and (check, cells) for the checks that are on screen."""
         longest = max((cell_width(flat(row.name)) for row in self._model.rows), default=0)
-        name = max(NAME_MIN, cell_width(self._model.label), min(longest, width // 2)) + 2
-        cells = [max(cell_width(flat(check)), 1) + 2 for check in self._model.checks]
-        spare = width - 2 - name - sum(cells)
-        if spare > 0 and cells:
-            extra = min(spare // len(cells), 2)
-            cells = [wide + extra for wide in cells]
-        while self._first < self._column and sum(cells[self._first : self._column + 1]) > width - 2 - name:
+        least = max(NAME_MIN, cell_width(self._model.label))
+        wanted = max(least, min(longest, width // 2))
+        labels = [max(cell_width(flat(check)), 1) for check in self._model.checks]
+        name, pad = least + 1, PADS[-1]
+        for pad in PADS:
+            spare = width - 1 - sum(label + pad for label in labels)
+            if spare > wanted + 2:
+                name = wanted + 2
+                break
+            if pad <= NARROW and spare > least - (pad == 1):
+                name = min(spare, wanted + 2)
+                break
+        cells = [label + pad for label in labels]
+        whole = width - 1 - name
+        room = whole if sum(cells) <= whole else whole - MORE
+        while self._first < self._column and sum(cells[self._first : self._column + 1]) > room:
             self._first += 1
-        self._first = min(self._first, self._column)
-        shown, room = [], width - 2 - name
+        self._first = min(self._first, self._column) if sum(cells) > whole else 0
+        shown = []
         for index in range(self._first, len(cells)):
             if cells[index] > room:
                 break
             shown.append((index, cells[index]))
             room -= cells[index]
         return name, shown
+
+    def _place(self, column: int, wide: int) -> tuple[int, int]:
+        """Where in its cells a label begins, and where the glyph stands under it."""
+        label = max(cell_width(flat(self._model.checks[column])), 1)
+        start = (wide - label + 1) // 2
+        return start, start + (label - 1) // 2
 
     def render_line(self, y: int) -> Strip:
         """The checks on the first line, tenants below."""
@@ -125,7 +163,10 @@ class Matrix(LineScroll):
         if y == 0:
             label = palette.cut(self._model.label, name - 2)
             spans = [Span(" " + label + " " * (name - cell_width(label)), "ink-3")]
-            spans += [Span(centred(flat(self._model.checks[index]), wide), "ink-3") for index, wide in shown]
+            for index, wide in shown:
+                start, _ = self._place(index, wide)
+                check = flat(self._model.checks[index])
+                spans.append(Span(" " * start + check + " " * (wide - start - cell_width(check)), "ink-3"))
             hidden = len(self._model.checks) - len(shown)
             if hidden:
                 spans.append(Span(f"+{hidden}", "ink-3"))
@@ -139,22 +180,26 @@ class Matrix(LineScroll):
         row = self._model.rows[index]
         here = index == self._row
         ground = ("cursor" if self.has_focus else "bar") if here else ""
-        text = palette.cut(row.name, name - 2)
+        whole = cell_width(flat(row.name)) <= name
+        text = palette.cut(row.name if whole or not row.short else row.short, name)
         label = f" {text}" + " " * (name - cell_width(text))
         spans = [Span(label, "ink", bold=here and self.has_focus, fill=ground)]
         for column, wide in shown:
             mark = row.marks[column] if column < len(row.marks) else Mark.UNKNOWN
             glyph = palette.mark(mark)
+            note = row.notes[column] if column < len(row.notes) else ""
+            chosen = here and self.has_focus and column == self._column
+            _, left = self._place(column, wide)
             if column in row.leaks:
-                side = (wide - 3) // 2
+                text = f"[{glyph.text}]" if chosen else f" {glyph.text}{note or ' '}"
                 spans += [
-                    Span(" " * side),
-                    Span(f" {glyph.text} ", "on-fill", bold=True, fill="crit"),
-                    Span(" " * (wide - 3 - side)),
+                    Span(" " * (left - 1)),
+                    Span(text, "on-fill", bold=True, fill="crit"),
+                    Span(" " * (wide - left - 2)),
                 ]
                 continue
-            fill = "cursor" if here and self.has_focus and column == self._column else ""
-            spans.append(Span(centred(glyph.text, wide), glyph.ink, glyph.bold, fill=fill))
+            text = " " * left + glyph.text + note
+            spans.append(Span(text.ljust(wide)[:wide], glyph.ink, glyph.bold, fill="cursor" if chosen else ""))
         return spans
 
     def _move(self, row: int, column: int) -> None:
@@ -177,7 +222,7 @@ class Matrix(LineScroll):
             self.refresh()
         self.refresh_line(old + 1)
         self.refresh_line(row + 1)
-        self.post_message(self.CellHighlighted(model.rows[row].name, model.checks[column]))
+        self.post_message(self.CellHighlighted(model.rows[row].id, model.checks[column]))
 
     def on_focus(self) -> None:
         """The cursor is brighter in the focused matrix."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -24,6 +24,8 @@ class Count:
     text: str
     mark: Mark = Mark.NONE
     ink: str = "ink-2"
+    short: str = ""
+    """What stands there where the whole is too wide, the last entries first; empty if it cannot be shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +183,22 @@ class Panel(Container):
         return spans
 
     def _counts(self, palette: Palette) -> list[Span]:
+        counts = self._model.counts
+        whole = len(counts)
+        while whole and width_of(self._count_line(palette, whole)) > self.size.width - 4:
+            whole -= 1
+        return self._count_line(palette, whole)
+
+    def _count_line(self, palette: Palette, whole: int) -> list[Span]:
+        """The counts, of which the first so many are written out."""
         spans: list[Span] = []
         if self._gone:
             spans += [palette.mark(Mark.HELD), Span(f" {flat(self._gone)} is gone, move to go on", "warn")]
-        for count in self._model.counts:
+        for number, count in enumerate(self._model.counts):
             if spans:
                 spans += [Span(" "), palette.own("dot"), Span(" ")]
-            spans += count_spans(count, palette, hollow=self._model.state is DataState.STALE)
+            shown = replace(count, text=count.short) if count.short and number >= whole else count
+            spans += count_spans(shown, palette, hollow=self._model.state is DataState.STALE)
         return spans
 
 

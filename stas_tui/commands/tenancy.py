@@ -11,17 +11,9 @@ from typing import TYPE_CHECKING
 from stas_tui import exit_codes, git_probe
 from stas_tui.cli import printable
 from stas_tui.commands import common
-from stas_tui.texts.lines import count
-from storage.errors import StasError
 
 if TYPE_CHECKING:
     from stas_tui.isolation.tree import Tree
-
-
-class FileThere(StasError):
-    """There is a tenancy file already."""
-
-    exit_code = exit_codes.USAGE
 
 
 def run(args: Namespace) -> int:
@@ -59,35 +51,17 @@ def _code(args: Namespace, repository: Path) -> Tree | None:
 
 
 def _init(args: Namespace) -> int:
-    from stas_tui.isolation.drafting.catalogue import read
-    from stas_tui.isolation.drafting.draft import draft_of, text_of
-    from stas_tui.isolation.drafting.tables import Found, tables_of
-    from stas_tui.isolation.tenancy import load_text
+    from stas_tui.tenancy_draft import draft, refuse_if_there, write
 
     project, tenants, repository, file = _place(args)
-    if file.exists() and not args.force and not args.print:
-        raise FileThere(f"There is a tenancy file already: {file}.", "`--force` replaces it, `--print` only prints.")
-    tree = _code(args, repository)
-    found = tables_of(tree) if tree is not None else Found()
-    catalogue = None
-    if args.dsn_env:
-        dsn = os.environ.get(args.dsn_env, "")
-        if not dsn:
-            raise common.CommandRefused(
-                f"The variable {args.dsn_env} is not set.", "Put the connection string into it; it is never written."
-            )
-        catalogue = read(dsn)
-    draft = draft_of(found, catalogue)
-    text = text_of(draft, project=project, tenants=tenants, catalogue=catalogue, dsn_env=args.dsn_env or "")
-    load_text(text, file)
+    if not args.force and not args.print:
+        refuse_if_there(file)
+    drafted = draft(project, tenants, _code(args, repository), file, dsn_env=args.dsn_env or "", environ=os.environ)
     if args.print:
-        sys.stdout.write(text)
+        sys.stdout.write(drafted.text)
         return exit_codes.OK
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, "utf-8")
-    known = count(len(draft.scoped) + len(draft.by_parent), "table")
-    common.say(f"Wrote {file}: {known} of tenants, {len(draft.open)} that nothing tells about.")
-    common.say("Read it, correct it, put your name into completed_by; then `stas tenancy check`.")
+    for sentence in write(file, drafted):
+        common.say(sentence)
     return exit_codes.OK
 
 

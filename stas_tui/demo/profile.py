@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 from stas_tui import exit_codes
+from stas_tui.demo.deployed import deploy
 from stas_tui.demo.recording import FOLDER, write_recording
 from stas_tui.demo.repository import build_repository
 from stas_tui.demo.story import Story, story
@@ -56,10 +57,10 @@ _held: dict[Path, int] = {}
 """Locks of this process by path; each is held until the process ends."""
 
 
-def make_demo(locations: Locations, *, seed: int = 1, clock: Clock | None = None) -> Profile:
+def make_demo(locations: Locations, *, seed: int = 1, clock: Clock | None = None, deployed: bool = True) -> Profile:
     """A fresh demo profile; an earlier one is replaced and its runs are stopped.
 
-    From here to its end this process owns the demo of that home. Raises `DemoInUse` if another one does.
+    Without `deployed` nothing of the service runs, and how it keeps its tenants apart is not declared. From here to its end this process owns the demo of that home. Raises `DemoInUse` if another one does.
     """
     clock = clock or SystemClock()
     profile = locations.profile(NAME)
@@ -86,6 +87,9 @@ def make_demo(locations: Locations, *, seed: int = 1, clock: Clock | None = None
         for pr in tale.pull_requests:
             world.add_pr(pr)
     write_recording(profile.root / FOLDER, repository)
+    if deployed:
+        project = next(p.id for p in tale.projects if p.status == "active")
+        deploy(profile, project, tale.tenants, seed=seed, now=now)
     write_private(profile.config_file, _configuration(tale, remote, seed))
     return profile
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stas_tui.demo.edge_review import edge_files
 from storage.clock import DAY, HOUR, MINUTE
 from storage.errors import StasError
 
@@ -203,12 +204,8 @@ def _history(seed: int, now_ms: int) -> bytes:
     single |= {"ledger/__init__.py": final["ledger/__init__.py"].replace(b'"2.4.0"', b'"1.9.1"')}
     stream.commit(MAIN, "finn", 2 * HOUR, "release 1.9.1 for the single customer", single, main)
 
-    open_edge = {
-        "docker-compose.yml": _with(final["docker-compose.yml"], b'"127.0.0.1:8080:8080"', b'"8080:8080"'),
-        "infra/Caddyfile": _with(final["infra/Caddyfile"], b"lb_try_duration 2s", b"lb_try_duration 10s"),
-    }
     subject = "infra: edge on all interfaces, longer retries"
-    stream.commit(REVIEW_BRANCH, "lena", 100 * MINUTE, subject, {**tree, **open_edge}, base)
+    stream.commit(REVIEW_BRANCH, "lena", 100 * MINUTE, subject, {**tree, **edge_files(final, _with)}, base)
     site = b"\n:8080 {\n"
     access_log = _with(final["infra/Caddyfile"], site, site + b"\tlog {\n\t\toutput stdout\n\t\tformat json\n\t}\n")
     subject = "infra: tenant in the access log of the edge"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from storage.errors import StasError
-from storage.records import Changes, FileChange, Merge, OriginProof, PullRequest, Workspace
+from storage.records import Changes, FileChange, Merge, OriginProof, PullRequest, PullReview, Workspace
 
 
 class ForgeError(StasError):
@@ -72,6 +72,16 @@ class Staged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PullObjects:
+    """Where the commits of a change can be read; nothing there is ever checked out or run."""
+
+    git_dir: Path
+    base: str
+    """Commit where the head left its base branch."""
+    head: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Leftover:
     """A workspace of a task that ended, and what deleting it would lose."""
 
@@ -115,6 +125,18 @@ class ForgeReader(Protocol):
 
     def pr_files(self, repo: Repo, number: int) -> list[str]:
         """Paths a pull request changes."""
+        ...
+
+    def pull_objects(self, repo: Repo, pr: PullRequest) -> PullObjects:
+        """The commits of a pull request, fetched into our own git directory. Raises `ForgeError`."""
+        ...
+
+    def landed_objects(self, repo: Repo, sha: str) -> PullObjects:
+        """A commit of the base branch with its first parent. Raises `ForgeError`."""
+        ...
+
+    def reviews(self, repo: Repo, number: int) -> list[PullReview]:
+        """Verdicts on a pull request, oldest first and all of them. Raises `ForgeError`."""
         ...
 
     def merges_since(self, repo: Repo, since: int) -> list[Merge]:
@@ -174,6 +196,15 @@ class Forge(ForgeReader, Protocol):
 
     def retarget_pr(self, repo: Repo, number: int, base: str) -> PullRequest:
         """Change the base of a pull request."""
+        ...
+
+    def review_pr(
+        self, repo: Repo, number: int, *, event: str, body: str, commit_sha: str, author: str, key: str
+    ) -> PullReview:
+        """Send a `comment` or a `request changes` about one commit; one of the same key is returned instead.
+
+        No forge of Stas can approve. Raises `ForgeError`; where its `sent` is true, look with `reviews` first.
+        """
         ...
 
     def checkout_for_verification(self, workspace: Workspace, staged: Staged, into: Path) -> None:

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from stas_tui.forges import merged
-from stas_tui.forges.base import BranchMissing, ForgeError, Repo
+from stas_tui.forges import github_reviews, merged
+from stas_tui.forges.base import BranchMissing, ForgeError, PullObjects, Repo
 from stas_tui.forges.git import Git
 from stas_tui.forges.github_api import (
     SMALL_PAGE,
@@ -31,7 +31,7 @@ from stas_tui.forges.local_git import LocalGitForge, PullRequests, WorkspaceBook
 from stas_tui.forges.names import is_branch, printable
 from stas_tui.forges.remote import Remote, shown
 from storage.clock import Clock
-from storage.records import Merge, PullRequest, Workspace
+from storage.records import Merge, PullRequest, PullReview, Workspace
 
 PAUSES_S = (0.5, 1.0, 2.0, 3.0, 4.0)
 """Pauses before each further look at a pull request whose mergeability GitHub has not computed yet."""
@@ -167,6 +167,32 @@ class GithubForge(LocalGitForge):
             return pr
         sent = self.api.write("PATCH", f"/repos/{repo.github}/pulls/{number}", {"base": base})
         return self._read_back(repo, sent.get("number"))
+
+    def pull_objects(self, repo: Repo, pr: PullRequest) -> PullObjects:
+        """The commits of a pull request, those of a fork too. Raises `BranchMissing`, `ForgeError`."""
+        mirror = self._fresh(repo)
+        if repo.github and not mirror.has(pr.head_sha):
+            mirror.fetch_pull(pr.number)
+        return self._pulls.objects(mirror, pr)
+
+    def reviews(self, repo: Repo, number: int) -> list[PullReview]:
+        """Verdicts on a pull request, oldest first. Raises `GithubError`."""
+        if not repo.github:
+            return super().reviews(repo, number)
+        return github_reviews.reviews_of(self.api, repo, number, me=self._me())
+
+    def review_pr(
+        self, repo: Repo, number: int, *, event: str, body: str, commit_sha: str, author: str, key: str
+    ) -> PullReview:
+        """Send a comment or a request for changes about one commit. Raises `GithubError`; see its `sent`."""
+        if not repo.github:
+            return super().review_pr(
+                repo, number, event=event, body=body, commit_sha=commit_sha, author=author, key=key
+            )
+        mark = Mark(key=key, author=author)
+        return github_reviews.send(
+            self.api, repo, number, me=self._me(), event=event, body=body, commit_sha=commit_sha, mark=mark
+        )
 
     def merges_since(self, repo: Repo, since: int) -> list[Merge]:
         """What landed on the base branch after `since` (ms), newest first, each sha once.

@@ -170,6 +170,30 @@ _SAYINGS: tuple[tuple[str, str, str, str], ...] = (
     (r"body is too long", "too long", "GitHub finds the text of the pull request too long.", "Shorten it."),
     (r"title is too long", "too long", "GitHub finds the title of the pull request too long.", "Shorten it."),
     (
+        r"request changes on your own",
+        "own pull request",
+        "GitHub takes no request for changes from the account that opened the pull request.",
+        "Send it as a comment.",
+    ),
+    (
+        r"one pending review",
+        "pending review",
+        "This account has begun a review there and not sent it.",
+        "Send or discard it on GitHub first.",
+    ),
+    (
+        r"commit\b.*\bnot part of the pull request|no commit found for sha",
+        "commit gone",
+        "The commit that was looked at is no longer part of the pull request.",
+        "Review the pull request again.",
+    ),
+    (
+        r"lock prevents|is locked",
+        "locked",
+        "The pull request is locked.",
+        "Unlock it on GitHub, or talk to its author.",
+    ),
+    (
         r"not all refs are readable|head repository|fork",
         "head not readable",
         "GitHub cannot read the head branch.",

@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Protocol
 
 from stas_tui.forges.archive import Archivist, Loss, files_below
-from stas_tui.forges.base import BranchMissing, Forge, ForgeError, Leftover, Repo, Staged, WorkspaceUnsafe
+from stas_tui.forges.base import (
+    BranchMissing,
+    Forge,
+    ForgeError,
+    Leftover,
+    PullObjects,
+    Repo,
+    Staged,
+    WorkspaceUnsafe,
+)
 from stas_tui.forges.commits import Signature, commit_tree, write_out
 from stas_tui.forges.git import Git
 from stas_tui.forges.inspect import Inspector, Site
@@ -23,7 +32,7 @@ from stas_tui.forges.pulls import MERGES_LISTED, PullRequests, Pulls
 from stas_tui.forges.remote import Mirror, Remote, Tag, shown
 from stas_tui.forges.workspaces import Builder, Places, delete, read_card, remove
 from storage.clock import Clock
-from storage.records import Changes, Merge, OriginProof, PullRequest, Workspace
+from storage.records import Changes, Merge, OriginProof, PullRequest, PullReview, Workspace
 
 
 class WorkspaceBook(Protocol):
@@ -173,6 +182,40 @@ class LocalGitForge(Forge):
         if mirror.tip(base) is None:
             raise BranchMissing(base, shown(mirror.url))
         return self._pulls.refreshed(mirror, self._prs.update_pr(repo.project_id, number, base=base))
+
+    def pull_objects(self, repo: Repo, pr: PullRequest) -> PullObjects:
+        """The commits of a pull request, in our mirror of the remote. Raises `BranchMissing`, `ForgeError`."""
+        return self._pulls.objects(self._fresh(repo), pr)
+
+    def landed_objects(self, repo: Repo, sha: str) -> PullObjects:
+        """A commit of the base branch with its first parent. Raises `ForgeError`."""
+        mirror = self._mirror(repo)
+        commit = mirror.commit(sha)
+        parent = self._git.run("rev-parse", "--verify", f"{commit}^1", git_dir=mirror.dir, ok=(0, 128))
+        if parent.code:
+            raise ForgeError(f"{commit[:12]} is the first commit; there is nothing to compare it with.", "")
+        return PullObjects(git_dir=mirror.dir, base=parent.text, head=commit)
+
+    def reviews(self, repo: Repo, number: int) -> list[PullReview]:
+        """Verdicts on a pull request, oldest first."""
+        return self._prs.reviews(repo.project_id, number)
+
+    def review_pr(
+        self, repo: Repo, number: int, *, event: str, body: str, commit_sha: str, author: str, key: str
+    ) -> PullReview:
+        """Keep a verdict with the pull request, and tell its author in the same moment. Raises `ForgeError`."""
+        review = PullReview(
+            project_id=repo.project_id,
+            number=number,
+            id="",
+            event=event,
+            commit_sha=commit_sha,
+            body=body,
+            author=author,
+            at=0,
+            key=key,
+        )
+        return self._pulls.reviewed(review)
 
     # workspaces -----------------------------------------------------------------------------------
 

@@ -6,13 +6,13 @@ import re
 from typing import Any, Protocol
 
 from stas_tui.forges import diff, merged
-from stas_tui.forges.base import ForgeError, Repo
+from stas_tui.forges.base import BranchMissing, ForgeError, PullObjects, Repo
 from stas_tui.forges.git import Git
 from stas_tui.forges.merged import is_ancestor
 from stas_tui.forges.names import printable
-from stas_tui.forges.remote import Mirror
+from stas_tui.forges.remote import Mirror, shown
 from storage.clock import Clock
-from storage.records import Merge, PullRequest
+from storage.records import Merge, PullRequest, PullReview
 
 MERGES_LISTED = 500
 """At most so many merges are reported at once."""
@@ -44,6 +44,14 @@ class PullRequests(Protocol):
 
     def update_pr(self, project_id: str, number: int, **fields: Any) -> PullRequest:
         """Change fields of one and return it."""
+        ...
+
+    def add_review(self, review: PullReview, *, tell: str = "") -> PullReview:
+        """Keep a verdict and tell an agent of it, both or neither; one of the same key is returned instead."""
+        ...
+
+    def reviews(self, project_id: str, number: int) -> list[PullReview]:
+        """Verdicts on one, oldest first."""
         ...
 
 
@@ -82,6 +90,28 @@ class Pulls:
             raise ForgeError(f"The branches of pull request {pr.number} are not on the remote.", "Look at the remote.")
         fork = self._git.run("merge-base", base, fresh.head_sha, git_dir=mirror.dir, ok=(0, 1)).text
         return [printable(path) for path in diff.names(self._git, mirror.dir, fork or base, fresh.head_sha)]
+
+    def objects(self, mirror: Mirror, pr: PullRequest) -> PullObjects:
+        """The commits of a pull request in a mirror that holds them. Raises `BranchMissing`, `ForgeError`."""
+        base = mirror.tip(pr.base)
+        if base is None:
+            raise BranchMissing(pr.base, shown(mirror.url))
+        if not mirror.has(pr.head_sha):
+            raise ForgeError(
+                f"The remote has no commit {pr.head_sha[:12]}, the head of pull request {pr.number}.",
+                "Read the pull request again.",
+            )
+        fork = self._git.run("merge-base", base, pr.head_sha, git_dir=mirror.dir, ok=(0, 1)).text
+        if not fork:
+            raise ForgeError(f"Pull request {pr.number} has no commit in common with {pr.base}.", "Look at its branch.")
+        return PullObjects(git_dir=mirror.dir, base=fork, head=pr.head_sha)
+
+    def reviewed(self, review: PullReview) -> PullReview:
+        """Keep a verdict; the author of the pull request gets it as a message. Raises `ForgeError`."""
+        pr = self._prs.get_pr(review.project_id, review.number)
+        if pr is None:
+            raise ForgeError(f"There is no pull request {review.number} in {review.project_id}.", "Look at the list.")
+        return self._prs.add_review(review, tell=pr.author if pr.author != review.author else "")
 
     def refreshed(self, mirror: Mirror, pr: PullRequest) -> PullRequest:
         """The record brought up to what the fresh mirror shows: head, mergeability, merged or not."""

@@ -221,6 +221,19 @@ class Mirror(Remote):
                 raise explained(error, self.url) from error
             self._note_base()
 
+    def fetch_pull(self, number: int) -> None:
+        """Bring the head of a pull request, which may lie in another repository. Raises as `fetch`."""
+        ref = f"refs/pull/{number:d}/head"
+        with locked(self._lock):
+            try:
+                self.git.run(
+                    "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
+                    "--", self.url, f"+{ref}:{ref}",
+                    git_dir=self.dir, remote=True,
+                )  # fmt: skip
+            except GitFailed as error:
+                raise explained(error, self.url) from error
+
     def tags(self) -> list[Tag]:
         """Tags of commits on the remote now, newest first, at most `TAGS_LISTED`. Raises as `fetch`."""
         with locked(self._lock):

@@ -183,6 +183,8 @@ class Watcher:
         try:
             answer = row.source.ask(now)
             things = None if answer.things is None else clean_things(answer.things)
+        except StoreError as error:
+            answer = Answer(state=DataState.ERROR, reason=str(error))
         except Exception as error:  # noqa: BLE001  a bug in one source must not blind the others
             answer = Answer(state=DataState.ERROR, reason=_fault(error))
         self._back.put(_Said(row, answer, things))
@@ -284,7 +286,7 @@ class Watcher:
                     raise
                 fresh = self._reopen()
                 self.watch.store.close()
-                self.watch = fresh
+                self.watch.store = fresh.store
                 act()
         except StoreError as error:
             self._tell(about, str(error))

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import ClassVar
 
 from stas_tui import exit_codes
 from stas_tui.health.process import child_environ, end_process, log_file
@@ -71,6 +72,9 @@ class RoundChild:
     (run, outcome, note, counts), `refused` (reason). When the child is gone, `gone` (status) follows.
     """
 
+    LOG: ClassVar[str] = LOG_NAME
+    LINE: ClassVar[int] = LINE_BYTES
+
     def __init__(
         self,
         profile: Profile,
@@ -85,7 +89,7 @@ class RoundChild:
         """Raises `OSError` if no process can be started."""
         self._hear = hear
         self.project_id = project_id
-        with log_file(profile.root / LOG_NAME) as log:
+        with log_file(profile.root / self.LOG) as log:
             self._process = subprocess.Popen(
                 list(argv or round_argv(profile, project_id, checks=checks, pulse_id=pulse_id)),
                 stdin=subprocess.PIPE,
@@ -132,7 +136,7 @@ class RoundChild:
     def _listen(self) -> None:
         assert self._process.stdout is not None
         with self._process.stdout as said:
-            while line := said.readline(LINE_BYTES):
+            while line := said.readline(self.LINE):
                 with contextlib.suppress(ValueError):
                     data = json.loads(line)
                     if isinstance(data, dict):

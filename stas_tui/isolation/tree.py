@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,6 @@ class Tree(Protocol):
         ...
 
 
-@runtime_checkable
 class StatedTree(Tree, Protocol):
     """A tree that can say cheaply whether it is the one that was read before, and which blobs it holds."""
 
@@ -54,11 +53,13 @@ class StatedTree(Tree, Protocol):
 
 def shas_of(tree: Tree) -> Mapping[str, str]:
     """Paths of a tree's files to blob hashes, in the cheapest way that it has. Raises `ForgeError`."""
-    if isinstance(tree, StatedTree):
-        return tree.shas()
+    shas = getattr(tree, "shas", None)
+    if shas is not None:
+        found: Mapping[str, str] = shas()
+        return found
     return {path: blob.sha for path, blob in tree.files().items() if not blob.link}
 
 
 def state_of(tree: Tree) -> str:
     """A tree's state; empty if it has none. Raises `ForgeError`."""
-    return tree.state if isinstance(tree, StatedTree) else ""
+    return str(getattr(tree, "state", ""))

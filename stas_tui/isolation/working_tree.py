@@ -105,7 +105,9 @@ class WorkingTree:
         for path in [*look, *(path for path in self._listed[1].split(b"\0") if path and not path.endswith(b"/"))]:
             if entries.get(path, (b"",))[0] == SUBMODULE:
                 continue
-            if (blob := self._hashed(path, width)) is not None and blob.sha != entries.get(path, (b"", b""))[1].decode():
+            if (blob := self._hashed(path, width)) is not None and blob.sha != entries.get(path, (b"", b""))[
+                1
+            ].decode():
                 found[printed(path)] = blob
         return found
 
@@ -117,7 +119,9 @@ class WorkingTree:
     def _shas(self) -> dict[str, str]:
         gone, skipped = self._gone, (LINK, SUBMODULE)
         entries = self._tracked[0].items()
-        found = {printed(path): sha.decode() for path, (mode, sha) in entries if mode not in skipped and path not in gone}
+        found = {
+            printed(path): sha.decode() for path, (mode, sha) in entries if mode not in skipped and path not in gone
+        }
         for path, blob in self._differing.items():
             found.pop(path, None)
             if not blob.link:
@@ -143,7 +147,7 @@ class WorkingTree:
     # what stands on disk ---------------------------------------------------------------------------
 
     def _at(self, path: bytes) -> bytes:
-        return os.path.join(os.fsencode(self._root), path)
+        return os.fsencode(self._root) + b"/" + path
 
     def _hashed(self, path: bytes, width: int) -> Blob | None:
         """The blob of a file on disk; None if there is none."""
@@ -151,7 +155,7 @@ class WorkingTree:
         try:
             info = os.lstat(full)
             if stat.S_ISLNK(info.st_mode):
-                return Blob(_sha(os.readlink(full), width), info.st_size, link=True)
+                return Blob(_sha(os.fsencode(Path(os.fsdecode(full)).readlink()), width), info.st_size, link=True)
             if not stat.S_ISREG(info.st_mode):
                 return None
             executable = bool(info.st_mode & stat.S_IXUSR)

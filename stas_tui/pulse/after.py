@@ -1,17 +1,11 @@
-"""Steps 9 to 11: isolation, follow-ups, report."""
+"""Steps 10 and 11: follow-ups, report."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import replace
-
 from stas_tui.gates.contract import Answer
-from stas_tui.health.spikes import metrics_point
-from stas_tui.pulse.context import ISOLATION_POINTS, Context, Found, Progress
+from stas_tui.pulse import gaps
+from stas_tui.pulse.context import Context, Progress
 from stas_tui.pulse.look import plural
-from stas_tui.pulse.scan_sources import Said
-from stas_tui.pulse.sources import Outside
 from stas_tui.texts import follow_ups as proposals
 from storage.records import (
     DataState,
@@ -23,57 +17,6 @@ from storage.records import (
     StepState,
     Trust,
 )
-from storage.watch_records import SourceKind, TenantNumbers
-
-UNDECLARED = "not declared: no source can prove it"
-_METRICS = "metrics"
-
-
-def isolation(context: Context, pulse: Pulse) -> Found:
-    """Step 9: tenants and points, each `unknown` until a source can prove it; the metrics by what was measured."""
-    numbers = _numbers(context)
-    proof = Evidence(kind="policy", ref="stas.toml", text="tenants are named, how they are kept apart is not declared")
-    verdicts: Counter[str] = Counter()
-    for project_id, tenants in context.rules.tenants.items():
-        for tenant in tenants:
-            for point in ISOLATION_POINTS:
-                said = numbers(tenant) if point == _METRICS else None
-                said = said or Said(subject=point, verdict="unknown", reason=UNDECLARED, evidence=(proof,))
-                subject = replace(said, subject=f"{project_id}/{tenant}")
-                context.findings.put(subject.finding(context, pulse, check=f"isolation:{point}"))
-                verdicts[said.verdict] += 1
-    unknown, cells = verdicts["unknown"], verdicts.total()
-    note = f"{unknown} cells unknown" if cells else "no tenants named"
-    if verdicts["flagged"]:
-        note = f"{verdicts['flagged']} flagged, {unknown} unknown"
-    data: Json = {"tenants": {p: list(t) for p, t in context.rules.tenants.items()}, "points": list(ISOLATION_POINTS)}
-    return Found(state=DataState.UNKNOWN, note=note, data=data)
-
-
-def _numbers(context: Context) -> Callable[[str], Said | None]:
-    """What the metrics say of a tenant (R116, R117); None if no source of metrics is named."""
-    outside = Outside(context)
-    told = outside.told(SourceKind.METRICS)
-    found = {item.tenant: (source, item) for source, item in outside.things(TenantNumbers, told.good)}
-
-    def of(tenant: str) -> Said | None:
-        if not told.configured:
-            return None
-        source, item = found.get(tenant, ("", None))
-        verdict, reason = metrics_point(item)
-        proof = (Evidence(kind="query", ref=f"{source}:{tenant}", text=reason, at=told.at),) if item else ()
-        doubtful = bool(told.doubts) and verdict != "flagged"
-        return Said(
-            subject=_METRICS,
-            verdict="unknown" if doubtful or not told.good else verdict,
-            reason="; ".join(filter(None, (reason if told.good else "", told.why))) or "nobody was asked",
-            evidence=(*proof, *told.proof),
-            at=told.at,
-            expires_at=told.expires_at,
-        )
-
-    return of
-
 
 # steps with effects --------------------------------------------------------------------------------
 
@@ -171,6 +114,8 @@ def gather_tray(context: Context, pulse: Pulse) -> Json:
     for merge in context.pulses.steps(pulse.id)[7].data.get("merges", ()):
         if (draft := merge.get("draft")) and draft["projectId"] == project_id and not draft["duplicates"]:
             gathered.append((draft["title"], draft["description"], draft["priority"], "it went wrong after a merge"))
+    if context.prover is not None and project_id in context.prover.projects():
+        gathered += gaps.gathered(context.prover.look(project_id).board)
     gathered += _carried_over(context, pulse, project_id)
     open_titles = [task.title for task in context.door.platform.tasks(project_id)] if project_id else []
     items = proposals.tray(gathered, open_titles=open_titles)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from stas_tui.forges.base import Repo
 from stas_tui.gates.contract import Answer
 from stas_tui.gates.tools.base import Door, Rules
+from stas_tui.isolation.base import POINTS
 from stas_tui.pulse.proposer import Proposer
+from stas_tui.pulse.prover import Prover
 from stas_tui.toolbox import Toolbox
 from storage.clock import Clock
 from storage.findings import Findings
@@ -17,7 +19,7 @@ from storage.records import Action, DataState, Json, Project, Pulse, Run, Step, 
 from storage.runs import Runs
 from storage.watch import Watch
 
-ISOLATION_POINTS = ("queries", "endpoints", "jobs", "logs", "configuration", "secrets", "flags", "metrics")
+ISOLATION_POINTS = POINTS
 """What is checked for every tenant in step 9."""
 
 
@@ -30,6 +32,8 @@ class Context:
     proposer: Proposer
     watch: Watch | None = None
     """What the sources outside said last; None where nothing watches."""
+    prover: Prover | None = None
+    """The isolation checks; None where none can be run."""
 
     @property
     def door(self) -> Door:
@@ -102,8 +106,9 @@ class Progress:
 
     `needs` is what must happen before it can go on: `` nothing (advance again), `gate` a person decides `action`,
     `override` a lock wants a typed reason, `prompt`, `pull request`, `memory` a text must be completed, `run` an
-    executor works, `review` a person judges the result, `direct` a person works in the workspace, `workspace` it
-    could not be made, `blocked` something refused to go on, `summary` a person confirms the end, `paused`, `ended`.
+    executor works or a round of checks goes on, `review` a person judges the result, `direct` a person works in the
+    workspace, `workspace` it could not be made, `blocked` something refused to go on, `summary` a person confirms the
+    end, `paused`, `ended`.
     """
 
     pulse: Pulse
@@ -113,6 +118,8 @@ class Progress:
     action: Action | None = None
     run: Run | None = None
     answer: Answer | None = None
+    checks: str = ""
+    """Project whose isolation checks run, while they do; `needs` is `run` then."""
 
     @property
     def waits(self) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from stas_tui.gates.contract import BadCall
 from stas_tui.gates.policy import refuse_secrets
-from stas_tui.pulse import after, executing, look, summary_facts, validating
+from stas_tui.pulse import after, executing, isolating, look, summary_facts, validating
 from stas_tui.pulse.asked import carry_out
 from stas_tui.pulse.context import Context, Found, Progress
 from stas_tui.pulse.executing import ReviewRefused
@@ -35,9 +35,11 @@ STEPS: dict[int, Callable[[Context, Pulse], Found]] = {
     5: look.queue,
     6: look.health,
     8: validating.validation,
-    9: after.isolation,
 }
-"""The steps that only look; 7, 10 and 11 have effects and phases of their own."""
+"""The steps that only look and are done at once; 9 looks too, beside this process. The others have effects."""
+
+LOOKING = frozenset({*STEPS, isolating.STEP})
+"""Steps that may look once more."""
 
 WAITS_FOR = ("prompt", "pull request", "memory", "workspace", "blocked", "override")
 """Needs that nothing else in the record tells; `advance` writes them into the working state."""
@@ -84,6 +86,7 @@ class Machine:
                 told.append(self._look_after(run))
             except StasError as error:
                 told.append(f"{run.id} of {run.task_id} cannot be looked at: {error}")
+        told += isolating.recovered(self.context, pulse)
         if told:
             self.context.journal.record(
                 "control.recovered", actor="system", pulse_id=pulse.id if pulse else None, body={"told": told}
@@ -147,6 +150,8 @@ class Machine:
         self.context.toolbox.killpoint(f"S{step.n}")
         if step.n == 7:
             return self._guarded(pulse, step, lambda: Work(self.context, pulse).advance())
+        if step.n == isolating.STEP:
+            return self._guarded(pulse, step, lambda: isolating.advance(self.context, pulse))
         if step.n == 10:
             return self._guarded(pulse, step, lambda: after.follow_ups(self.context, pulse))
         if step.n == 11:
@@ -205,6 +210,8 @@ class Machine:
             raise BadCall("Skipping a step needs a reason; it stands in the summary.")
         if step.n == 7:
             return executing.give_up(Work(self.context, pulse), by=by, reason=reason).step
+        if step.n == isolating.STEP:
+            isolating.stop(self.context)
         with self.context.journal.changing():
             if step.n in EFFECT_OF_STEP:
                 Work(self.context, pulse).drop(EFFECT_OF_STEP[step.n], by=by, reason=f"skipped: {reason.strip()}")
@@ -214,7 +221,7 @@ class Machine:
 
     def retry(self, n: int, *, by: str) -> Step:
         """Run a step that looks again: a failed one, or one whose facts have aged."""
-        if n not in STEPS:
+        if n not in LOOKING:
             raise BadCall(f"Step {n} cannot be run again on its own.")
         return self.context.pulses.set_step(self._pulse().id, n, state=StepState.TODO, note="", actor=by)
 
@@ -375,6 +382,7 @@ class Machine:
             step = self.position()
             assert step is not None
             raise BadCall(f"Step {step.n} {step.name} is not over.", "Step on, or skip it with a reason.")
+        isolating.stop(self.context)
         facts = summary_facts.facts(self.context, replace(pulse, outcome=outcome, ended_at=self.context.clock.now()))
         return self.context.pulses.end(pulse.id, outcome=outcome, summary=render_summary(facts), by=by)
 

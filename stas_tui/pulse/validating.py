@@ -1,4 +1,4 @@
-"""Step 8 of the routine: each merge since the last pulse with its four checks, and pull requests to review (R99-R108).
+"""Step 8 of the routine: each merge since the last pulse with its checks, and pull requests to review (R99-R108).
 
 A check is `ok` only if it was measured for this very commit by a source that can be believed; waiting is not passing.
 """
@@ -12,20 +12,23 @@ from stas_tui.forges.base import ForgeError, Repo
 from stas_tui.gates.clean import clean
 from stas_tui.health import ci_verdict, spikes
 from stas_tui.health.words import NO_VERSION, WRONG_VERSION
+from stas_tui.pulse import landed, reviewing
 from stas_tui.pulse.context import Context, Found
 from stas_tui.pulse.scan_delivery import VERDICTS, of_checks, pipeline, required_of, with_missing
 from stas_tui.pulse.scan_patterns import Board, draft
 from stas_tui.pulse.scan_sources import DEGRADED, FAILED, OK, UNKNOWN, Said, judged
 from stas_tui.pulse.sources import Outside, Told
-from stas_tui.texts.kinds import INFRA, by_kind, label_of
 from stas_tui.texts.lines import count, listed, one_line, redacted
 from storage.clock import DAY, hhmm, iso_seconds
+from storage.errors import StasError
 from storage.records import DataState, Evidence, Finding, Json, Merge, Pulse, StepState
 from storage.watch_records import Check, Comparison, Probe, SourceKind
 
-NOTHING_CHECKS = "not configured: nothing here can look"
-POST_MERGE = ("CI", "builds", "error rates", "health")
-"""What is looked at after a merge, in the routine's order."""
+NOTHING_CHECKS = reviewing.NOBODY_LOOKS
+POST_MERGE = ("CI", "builds", "error rates", "health", landed.SCHEMA, landed.ISOLATION)
+"""What is looked at after a merge, in the routine's order; the schema only where the merge holds migrations."""
+_FELT = ("error rates", "health", landed.ISOLATION)
+"""What users feel when it goes wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,7 @@ class Watched:
     @property
     def settled(self) -> bool:
         """Nothing about it is open any more; what nobody can look at stays as it is."""
-        return all(said.verdict in (OK, FAILED) or said.reason == NOTHING_CHECKS for said in self.checks)
+        return all(said.verdict in (OK, FAILED) or landed.unsaid(said) for said in self.checks)
 
     @property
     def suspect(self) -> tuple[Said, ...]:
@@ -67,23 +70,29 @@ def validation(context: Context, pulse: Pulse) -> Found:
     for project, repo in context.rules.repos.items():
         try:
             merges = context.door.forge.merges_since(repo, first)
-            for n, merge in enumerate(merges):
-                told = merge.sha in over or (merge.at <= since and merge.sha not in open_)
-                if told or (repo.url, merge.sha) in seen:
-                    continue
+            due = [
+                (n, merge)
+                for n, merge in enumerate(merges)
+                if not (merge.sha in over or (merge.at <= since and merge.sha not in open_))
+                and (repo.url, merge.sha) not in seen
+            ]
+            schema = _schema(context, project, repo, merges, [merge for _, merge in due])
+            for n, merge in due:
                 seen.add((repo.url, merge.sha))
-                one = _watch(context, outside, project, merge, tuple(later.sha for later in merges[:n]))
+                later = tuple(one.sha for one in merges[:n])
+                one = _watch(context, outside, project, merge, later, schema)
                 unknown += sum(said.verdict == UNKNOWN for said in one.checks)
                 _keep(context, pulse, one)
                 watched.append(_data(board, project, one))
-            reviews += _reviews(context, pulse, project, repo)
+            reviews += reviewing.reviews(context, pulse, project, repo)
         except ForgeError as error:
             errors.append(f"{project}: not watched since {hhmm(since)}: {error}")
     suspects = [entry["sha"] for entry in watched if entry["draft"] is not None]
     data: Json = {"merges": watched, "reviews": reviews, "errors": errors, "since": since, "suspects": suspects}
     if errors and not watched:
         return Found(state=DataState.ERROR, note=errors[0], data=clean(data))
-    note = f"{count(len(watched), 'merge')}, {count(len(reviews), 'review')}"
+    flagged = sum(row["verdict"] == "flagged" for row in reviews)
+    note = f"{count(len(watched), 'merge')}, {count(len(reviews), 'review')}" + f", {flagged} flagged" * bool(flagged)
     if suspects:
         note = f"{count(len(suspects), 'suspect')} of {count(len(watched), 'merge')}"
     note += f"; {count(len(errors), 'repository', 'repositories')} not watched" if errors else ""
@@ -101,17 +110,39 @@ def _watched_before(context: Context, pulse: Pulse) -> tuple[int, list[Json]]:
     return pulse.started_at - DAY, []
 
 
-# the four checks ----------------------------------------------------------------------------------
+# the checks ---------------------------------------------------------------------------------------
+
+Schema = Callable[[Merge, Said], Said | None]
 
 
-def _watch(context: Context, outside: Outside, project: str, merge: Merge, later: tuple[str, ...]) -> Watched:
+def _watch(
+    context: Context, outside: Outside, project: str, merge: Merge, later: tuple[str, ...], schema: Schema
+) -> Watched:
+    health = _endpoints(outside, project, merge, later)
     checks = (
         _ci(context, outside, project, merge, later),
         _builds(context, outside, project, merge, later),
         _rates(context, outside, project, merge),
-        _endpoints(outside, project, merge, later),
+        health,
+        schema(merge, health),
+        landed.isolation(context, project, merge),
     )
-    return Watched(merge=merge, checks=checks, later=later)
+    return Watched(merge=merge, checks=tuple(said for said in checks if said is not None), later=later)
+
+
+def _schema(context: Context, project: str, repo: Repo, merges: Sequence[Merge], due: Sequence[Merge]) -> Schema:
+    """V5, asked once for the head of the branch, and only if one of the merges holds migrations."""
+    result, problem = None, ""
+    if any(landed.touches_schema(merge) for merge in due):
+        try:
+            result = landed.arrived(context, project, repo, merges[0].sha)
+        except StasError as error:
+            problem = f"it could not be looked at: {error}"
+
+    def say(merge: Merge, health: Said) -> Said | None:
+        return landed.schema(result, health, problem) if landed.touches_schema(merge) else None
+
+    return say
 
 
 def _ci(context: Context, outside: Outside, project: str, merge: Merge, later: tuple[str, ...]) -> Said:
@@ -288,7 +319,7 @@ def _draft(board: Board, project: str, one: Watched) -> Json | None:
     merge, bad = one.merge, one.suspect
     if not bad:
         return None
-    felt = any(said.subject in ("error rates", "health") for said in bad)
+    felt = any(said.subject in _FELT for said in bad)
     where = f"pull request #{merge.pr_number}" if merge.pr_number else f"commit {merge.sha[:8]}"
     return draft(
         board,
@@ -305,30 +336,3 @@ def _draft(board: Board, project: str, one: Watched) -> Json | None:
         ],
         priority="P0" if felt else "P1",
     )
-
-
-def _reviews(context: Context, pulse: Pulse, project: str, repo: Repo) -> list[Json]:
-    """R100: open pull requests of others that touch infrastructure."""
-    found: list[Json] = []
-    for pr in context.door.forge.prs(repo):
-        if pr.task_id and pr.author == context.agent:
-            continue
-        kinds = by_kind(context.door.forge.pr_files(repo, pr.number))
-        groups = [label_of(kind) for kind in kinds if kind in INFRA]
-        if not groups:
-            continue
-        found.append({"project": project, "number": pr.number, "title": clean(pr.title), "groups": sorted(groups)})
-        check, subject = "pre-merge review", f"#{pr.number}"
-        context.findings.put(
-            Finding(
-                id=f"{pulse.id}:{check}:{subject}",
-                pulse_id=pulse.id,
-                check=check,
-                subject=subject,
-                verdict=UNKNOWN,
-                reason=NOTHING_CHECKS,
-                evidence=(Evidence(kind="pr", ref=subject, text=clean(pr.title), at=pr.created_at),),
-                at=context.clock.now(),
-            )
-        )
-    return found

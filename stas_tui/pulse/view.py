@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from stas_tui.gates.contract import Shown
 from stas_tui.platforms.base import PlatformError
 from stas_tui.platforms.order import work_order
 from stas_tui.pulse.context import ISOLATION_POINTS, Context
+from stas_tui.pulse.matrix import MatrixLine, lines
+from stas_tui.pulse.prover import Under
 from storage.clock import DAY
 from storage.errors import StasError
 from storage.records import (
@@ -24,6 +27,9 @@ from storage.records import (
     StepState,
     Task,
 )
+
+if TYPE_CHECKING:
+    from storage.check_records import CheckRun
 
 TIMELINE = 200
 OVER = (StepState.DONE, StepState.SKIPPED, StepState.FAILED)
@@ -57,9 +63,15 @@ class View:
     queue_state: DataState = DataState.UNKNOWN
     queue_reason: str = ""
     health: tuple[Finding, ...] = ()
-    isolation: dict[str, dict[str, Finding]] = field(default_factory=dict)
-    """Tenant to point to finding."""
+    isolation: tuple[MatrixLine, ...] = ()
+    """Rows of the matrix: as it is known now, or as a recorded pulse left it; empty if nothing was ever asked."""
     points: tuple[str, ...] = ISOLATION_POINTS
+    checked: CheckRun | None = None
+    """The latest round of checks of any project; None for a recorded pulse and before the first round."""
+    checked_runs: bool = False
+    """Whether that round is under way, in whatever process."""
+    checking: Under | None = None
+    """The round of checks that this process runs now."""
     work: Json = field(default_factory=dict)
     run: Run | None = None
     timeline: tuple[Event, ...] = ()
@@ -107,8 +119,13 @@ def _look(context: Context, now: int, idle_mode: Mode, pulse_id: str | None) -> 
         "halted": halted,
         "halted_by": halted_by,
     }
+    looks = context.prover.looks() if context.prover is not None and not pulse_id else ()
+    rounds = [(look.board.run, look.running) for look in looks if look.board.run is not None]
+    latest = max(rounds, key=lambda each: each[0].started_at, default=None)
+    common["checked"], common["checked_runs"] = latest if latest is not None else (None, False)
+    common["checking"] = context.prover.under() if context.prover is not None and not pulse_id else None
     if pulse is None:
-        return View(mode=idle_mode, **common)
+        return View(mode=idle_mode, isolation=lines(looks, (), context.rules.tenants), **common)
     steps = tuple(context.pulses.steps(pulse.id))
     findings = context.findings.of_pulse(pulse.id)
     work = context.pulses.work(pulse.id)
@@ -118,7 +135,7 @@ def _look(context: Context, now: int, idle_mode: Mode, pulse_id: str | None) -> 
         steps=steps,
         position=next((s.n for s in steps if s.state not in OVER), None),
         health=tuple(f for f in findings if f.check == "health"),
-        isolation=_matrix(context, findings),
+        isolation=lines(looks, findings, context.rules.tenants),
         work=work,
         run=run,
         timeline=tuple(context.journal.events(pulse_id=pulse.id, limit=TIMELINE, newest=True)),
@@ -149,17 +166,6 @@ def _queue(
     for task, reason in law.waiting:
         rows.append(QueueRow(task=task, state="held", why=reason, owner=task.assignee or "–"))
     return tuple(rows), DataState.OK if rows else DataState.EMPTY, ""
-
-
-def _matrix(context: Context, findings: list[Finding]) -> dict[str, dict[str, Finding]]:
-    matrix: dict[str, dict[str, Finding]] = {
-        tenant: {} for tenants in context.rules.tenants.values() for tenant in tenants
-    }
-    for finding in findings:
-        if finding.check.startswith("isolation:"):
-            tenant = finding.subject.rpartition("/")[2]
-            matrix.setdefault(tenant, {})[finding.check.partition(":")[2]] = finding
-    return matrix
 
 
 def _today(context: Context, now: int) -> tuple[int, int, int]:

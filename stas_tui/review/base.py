@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from stas_tui.config_rehearse import Rehearse
     from stas_tui.isolation.declared import Tenancy
     from stas_tui.isolation.tree import Tree
+    from stas_tui.review.runner import Review
+    from storage.scans import Scans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,8 @@ class Change:
     """Whether migrations may be run on a scratch database in a child process."""
     rehearsal: Rehearse | None = None
     """How; None for the defaults."""
+    scans: Scans | None = None
+    """What was read and rehearsed before; None for none."""
     progress: Callable[[str], None] = lambda _: None
     cancelled: Callable[[], bool] = lambda: False
 
@@ -113,14 +117,22 @@ def result(change: Change, check: str, verdict: Verdict, reason: str, **more: ob
 
 
 class Checker(Protocol):
-    """Asks the checks for a gate's risk block: quickly, by reading; rehearsals count where they were already made."""
+    """Asks the checks for the gates and for the pulse."""
 
     def planned(self, project_id: str) -> tuple[CheckResult, ...]:
         """What isolation checks flag now and nobody accepted: known before anything is changed."""
         ...
 
     def real(self, project_id: str, git_dir: Path, base: str, head: str, plan: str) -> tuple[CheckResult, ...]:
-        """What a change between two commits of a git directory does. Raises `ForgeError`."""
+        """What a change between two commits of a git directory does, its migrations rehearsed. Raises `StasError`."""
+        ...
+
+    def read(self, project_id: str, git_dir: Path, base: str, head: str, plan: str) -> Review:
+        """What every check says by reading; a rehearsal counts where it was made before. Raises `StasError`."""
+        ...
+
+    def landed(self, project_id: str, git_dir: Path, base: str, head: str) -> tuple[CheckResult, ...]:
+        """V5 for what was merged: whether the live database is at the head. Raises `StasError`."""
         ...
 
     def alerts(self, project_id: str) -> Mapping[str, Sequence[str]] | None:

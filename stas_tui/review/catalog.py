@@ -8,7 +8,7 @@ from importlib import import_module
 
 from stas_tui.isolation.base import Spec
 
-PACKAGES = ("files", "secrets", "watched", "plan", "blast")
+PACKAGES = ("files", "secrets", "migrations", "code", "watched", "plan", "blast", "rehearsal")
 """Packages of this folder that hold checks, in the order in which they run."""
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from stas_tui.review.runner import Answered, Review
+from stas_tui.review.runner import Answered, Review, concerned
 from stas_tui.texts.kinds import label_of
 from stas_tui.texts.lines import count, listed, one_line
 from storage.check_records import CheckResult, Lead, Verdict
@@ -114,14 +114,15 @@ def comment(review: Review) -> str:
     flags = review.flags
     if flags:
         body += ["", "### To change", ""]
-        body += [f"- {_place(lead)}: {_safe(lead.text)} ({result.check})" for result, lead in flags]
+        body += _once(flags)
     asks = [pair for pair in review.questions if pair[0].verdict is not Verdict.VERIFIED]
     if asks:
         body += ["", "### To look at", "", "These rules are often wrong; please say if they are here.", ""]
-        body += [f"- {_place(lead)}: {_safe(lead.text)} ({result.check})" for result, lead in asks[:MOST_NOTED]]
-        if len(asks) > MOST_NOTED:
-            body.append(f"- and {len(asks) - MOST_NOTED} more")
-    unknown = [r for a in review.answers for r in a.results if r.verdict is Verdict.UNKNOWN]
+        noted = _once(asks)
+        body += noted[:MOST_NOTED]
+        if len(noted) > MOST_NOTED:
+            body.append(f"- and {len(noted) - MOST_NOTED} more")
+    unknown = [r for a in review.answers for r in a.results if r.verdict is Verdict.UNKNOWN and concerned(r)]
     if unknown:
         body += ["", "### Not known", ""]
         body += [f"- {result.check}: {_safe(result.reason)}" for result in unknown]
@@ -129,6 +130,16 @@ def comment(review: Review) -> str:
         body += ["", f"Touches: {_safe(review.blast.reason)}"]
     text = "\n".join(body) + "\n"
     return text if len(text) <= COMMENT_MAX else text[: COMMENT_MAX - 40].rsplit("\n", 1)[0] + "\n\n(cut: too long)\n"
+
+
+def _once(pairs: Iterable[tuple[CheckResult, Lead]]) -> list[str]:
+    """A line for each place and sentence, with every check that says it."""
+    checks: dict[str, list[str]] = {}
+    for result, lead in pairs:
+        said = checks.setdefault(f"- {_place(lead)}: {_safe(lead.text)}", [])
+        if result.check not in said:
+            said.append(result.check)
+    return [f"{line} ({', '.join(names)})" for line, names in checks.items()]
 
 
 def _cell(answer: Answered) -> str:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 
 from stas_tui.isolation.base import Cancelled
+from stas_tui.review import kept
 from stas_tui.review.base import Change, ChangedFile, Reviewer, result
+from stas_tui.review.border import cleaned
 from stas_tui.review.catalog import BLAST, PACKAGES, QUESTIONS, Question
 from stas_tui.texts.kinds import INFRA, FileKind, by_kind
 from storage.check_records import WORST_FIRST, CheckResult, Lead, Verdict
 from storage.redact import redact
 
 REQUEST_CHANGES, COMMENT = "request changes", "comment"
+GRAVEST = {"crit": 0, "warn": 1, "note": 2}
+_UNTOUCHED = re.compile(r"no .{1,80} touched")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +61,8 @@ class Review:
     @property
     def flags(self) -> tuple[tuple[CheckResult, Lead], ...]:
         """Every accusation, gravest first."""
-        order = {"crit": 0, "warn": 1, "note": 2}
         found = [(r, lead) for r in self.results if r.verdict is Verdict.FLAGGED for lead in r.leads if lead.accuses]
-        return tuple(sorted(found, key=lambda pair: order.get(pair[1].severity, 1)))
+        return tuple(sorted(found, key=lambda pair: GRAVEST.get(pair[1].severity, 1)))
 
     @property
     def questions(self) -> tuple[tuple[CheckResult, Lead], ...]:
@@ -83,8 +87,28 @@ def _answered(question: Question, results: Iterable[CheckResult]) -> Answered:
     own = tuple(r for r in results if r.check in question.checks)
     if not own:
         return Answered(question=question, verdict=Verdict.UNKNOWN, reason="nothing looked at it", results=())
-    worst = min(own, key=lambda r: WORST_FIRST.index(r.verdict))
-    return Answered(question=question, verdict=worst.verdict, reason=worst.reason, results=own)
+    worst = min(own, key=lambda r: (WORST_FIRST.index(r.verdict), not concerned(r)))
+    reason = worst.reason
+    if worst.verdict is Verdict.FLAGGED:
+        reason = _accused(own) or reason
+    elif not concerned(worst):
+        reason = "nothing of it is touched"
+    return Answered(question=question, verdict=worst.verdict, reason=reason, results=own)
+
+
+def concerned(result: CheckResult) -> bool:
+    """Whether the change has anything to do with a check; one that has not says that nothing of its is touched."""
+    return not (result.verdict is Verdict.UNKNOWN and not result.leads and _UNTOUCHED.fullmatch(result.reason))
+
+
+def _accused(results: Iterable[CheckResult]) -> str:
+    """The gravest accusation with its place, and how many there are besides."""
+    leads = [lead for r in results if r.verdict is Verdict.FLAGGED for lead in r.leads if lead.accuses]
+    if not leads:
+        return ""
+    first = min(leads, key=lambda lead: GRAVEST.get(lead.severity, 1))
+    more = f", and {len(leads) - 1} more" if len(leads) > 1 else ""
+    return f"{first.place}: {first.text}{more}" if first.place else f"{first.text}{more}"
 
 
 def review(change: Change, packages: Iterable[str] = PACKAGES) -> Review:
@@ -108,16 +132,21 @@ def asked(change: Change, packages: Iterable[str] = PACKAGES) -> Iterator[CheckR
         if not wanted:
             continue
         change.step(f"{', '.join(wanted)}: {module.CHECKS[0].title}")
-        said: set[str] = set()
+        before = kept.known(change, name)
+        if before is not None:
+            yield from before
+            continue
+        said: list[CheckResult] = []
         try:
-            for one in module.run(change):
-                said.add(one.check)
+            for one in map(cleaned, module.run(change)):
+                said.append(one)
                 yield one
+            kept.keep(change, name, tuple(said))
         except Cancelled:
             raise
         except Exception as error:  # noqa: BLE001 - one broken check must not hide what the others found
             for check in wanted:
-                if check not in said:
+                if check not in {one.check for one in said}:
                     yield result(change, check, Verdict.UNKNOWN, f"the check broke: {redact(_first(error))}")
 
 

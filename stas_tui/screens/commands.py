@@ -102,6 +102,8 @@ def acts_of(main: MainScreen) -> Iterator[Act]:
         yield Act("Show: later pulse", "Back to the present in the end.", lambda: flow.look_at(1))
     for key, name in enumerate(("inbox", "queue", "infra", "isolation"), 1):
         yield Act(f"Go to: {name}", f"Key {key}.", _panel(main, name))
+    yield Act("Show: isolation matrix", "On the whole screen, with its checks; key I.", main.action_isolation)
+    yield from possible("cancel_checks", "Cancel: isolation checks", "What they found stands.", flow.cancel_checks)
     yield Act("Go to: on call", "Everything that needs a person, key c.", main.action_on_call)
     yield Act("Go to: the pulse itself", "Where it stands and what happened.", _panel(main, "pulse"))
     yield Act("Zoom: the focused panel", "Or give the screen back.", main.action_zoom)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from stas_tui.pulse.view import View
 from stas_tui.screens.models import needs_of
-from stas_tui.screens.panels import POINT_LABELS, VERDICT_MARKS
+from stas_tui.screens.panels import VERDICT_MARKS
 from storage.clock import age, hhmmss
 from storage.records import Event, Finding, Message, Step, Trust
 from widgets.detail import DetailModel, EvidenceRow, Field, Moment
@@ -97,15 +97,6 @@ def pulse_detail(view: View, *, agent: str) -> DetailModel:
         timeline=moments(view),
         raw=pulse.summary,
     )
-
-
-def cell_detail(view: View, tenant: str, label: str, *, now: int) -> DetailModel:
-    """One cell of the matrix."""
-    point = next((p for p in view.points if POINT_LABELS.get(p, p) == label), label)
-    finding = view.isolation.get(tenant, {}).get(point)
-    if finding is None:
-        return DetailModel(key=tenant, title=point, fields=(Field("State", "unknown", "never asked in this pulse"),))
-    return finding_detail(finding, now=now)
 
 
 def as_text(model: DetailModel) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from stas_tui.screens.isolation_panel import PREFIX
 from stas_tui.wiring import Application
 from storage.clock import iso
 from storage.errors import StasError
@@ -11,6 +12,8 @@ from storage.errors import StasError
 
 def evidence_text(application: Application, key: str) -> str:
     """What stands behind a reference: a message, a memory, a task, a run, an action; else the reference itself."""
+    if key.startswith(PREFIX):
+        return _cell(application, key)
     context = application.context
     world = application.world
     agent = application.settings.agent_name
@@ -38,3 +41,16 @@ def evidence_text(application: Application, key: str) -> str:
         + "\n\n"
         + output.decode("utf-8", "replace")
     )
+
+
+def _cell(application: Application, key: str) -> str:
+    """Everything behind a cell of the isolation matrix as it is now."""
+    from stas_tui.isolation.report import evidence
+
+    project, _, rest = key.removeprefix(PREFIX).partition("/")
+    tenant, _, point = rest.rpartition("/")
+    try:
+        board = application.rounds.look(project).board
+        return "\n".join(evidence(board.cell(tenant, point), board.at)) + "\n"
+    except (KeyError, StasError) as error:
+        return f"{key}\n\nIt cannot be shown: {error}"

@@ -189,6 +189,14 @@ class Flow(Waiting):
             await self.app.hand.act(self.machine.architect_answered, task_id, by=self.person or "nobody", text=text)
             self.app.say(f"The answer about {task_id} is recorded; it may be tried again.")
 
+    def cancel_checks(self) -> None:
+        """End the isolation checks that run beside this process; what they found stands."""
+        self._beside("checks", self._cancel_checks)
+
+    async def _cancel_checks(self) -> None:
+        asked = await self.app.hand.answer(self.app.application.rounds.cancel)
+        self.app.say("The checks end; what they found stands." if asked else "No isolation checks run here.")
+
     def skip(self) -> None:
         """Skip the due step, with a reason."""
         self._beside("skip", self._skip)
@@ -288,10 +296,12 @@ class Flow(Waiting):
         view = self.screen.view
         waiting = models.waits(view) if view else 0
         running = view is not None and models.needs_of(view) == "run"
-        if waiting or running or self.doing:
+        checking = self.app.application.rounds.under() is not None
+        if waiting or running or checking or self.doing:
             what = f"{waiting} still {'waits' if waiting == 1 else 'wait'} for you. " if waiting else ""
             what += "An executor goes on without you. " if running else ""
-            what += "The step under way is finished first. " if self.doing and not running else ""
+            what += "The isolation checks end; what they found stands. " if checking else ""
+            what += "The step under way is finished first. " if self.doing and not running and not checking else ""
             answer = await self.app.push_screen_wait(
                 Ask("Leave Stas?", what + "Nothing is lost, nothing is decided.", {"y": "Leave"})
             )

@@ -157,7 +157,8 @@ class IncidentScreen(ClickedKeys, Told, Screen[None]):
             self.tell(str(error), error=True)
             return
         if left:
-            self.tell("\n".join(f"{left_words(each)} {key} goes on with it." for key, each in left))
+            kinds = {key: kind for kind, key in BEGUN.items() if kind != "withdrawn"}
+            self.tell("\n".join(f"{left_words(each, a(kinds[key]))} {key} goes on with it." for key, each in left))
 
     def place(self, kind: str) -> str:
         """Where a half-typed line of this incident is kept."""
@@ -208,6 +209,7 @@ class IncidentScreen(ClickedKeys, Told, Screen[None]):
     # writing --------------------------------------------------------------------------------------
 
     def _do(self, act: str, *args: str) -> None:
+        self.tell("")
         self.run_worker(self._guarded(act, *args), group="act", exclusive=True)
 
     async def _guarded(self, act: str, *args: str) -> None:
@@ -220,7 +222,7 @@ class IncidentScreen(ClickedKeys, Told, Screen[None]):
 
     async def _line(self, kind: str, title: str, hint: str, *, label: str, value: str = "") -> str | None:
         """One line about this incident, kept while it is typed."""
-        what = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} on {flat(self.item.title, 60)}"
+        what = f"{a(kind)} on «{flat(self.item.title, 60)}»"
         return await ask_line(self.app, title, hint, place=self.place(kind), what=what, label=label, value=value)
 
     async def _put(self, kind: str, text: str) -> None:
@@ -363,3 +365,8 @@ class IncidentScreen(ClickedKeys, Told, Screen[None]):
     def action_leave(self) -> None:
         """Back to the list."""
         self.dismiss(None)
+
+
+def a(noun: str) -> str:
+    """The noun with its article."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"

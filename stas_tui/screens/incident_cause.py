@@ -45,7 +45,9 @@ async def name_cause(
     if cause is not None:
         answers["t"] = "take the named cause back"
     now = f"Now: {flat(cause.text, 200)} ({named_words(cause, hhmm(cause.at))})" if cause else "No cause is named yet."
-    answer = await app.push_screen_wait(Ask("What caused it?", f"{now}\n{HINT} Suspected is not proved.", answers))
+    answer = await app.push_screen_wait(
+        Ask("What caused it?", f"{now}\n{HINT}{' Suspected is not proved.' if offered else ''}", answers)
+    )
     if answer is None:
         return
     if answer == "t":

@@ -38,7 +38,7 @@ def state_blocks(
         told = f"due in {countdown(steps)}" if left > 0 else f"late by {age(-left)}"
         blocks.append(Field("Update", told, mark=Mark.HUMAN if left > 0 else Mark.FAIL))
     blocks += [
-        Field("" if number else "Hidden", silence_words(silence, now), silence.comment[:LONGEST], mark=Mark.HELD)
+        Field("" if number else "Hidden", silence_words(silence, now), f"({silence.comment[:LONGEST]})", mark=Mark.HELD)
         for number, silence in enumerate(silences)
     ]
     blocks.append(cause_field(incident, now))
@@ -66,7 +66,9 @@ def cause_field(incident: Incident, now: int) -> Field:
 def silence_words(silence: Standing, now: int) -> str:
     """How long a silence goes on hiding the item, and who set it."""
     left = age(silence.ends_at - now)
-    return f"by a silence until {hhmm(silence.ends_at)} ({left} left) of {silence.by[:200] or 'nobody named'}; S:"
+    return (
+        f"by a silence of {silence.by[:200] or 'nobody named'} until {hhmm(silence.ends_at)}, {left} left; S changes it"
+    )
 
 
 def change_words(suspect: Json, item: TriageItem) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from textual import work
 from textual.app import ComposeResult
@@ -11,7 +12,7 @@ from textual.containers import Container, Horizontal, Vertical
 from textual.events import AppFocus
 
 from stas_tui.pulse.view import View
-from stas_tui.screens import details, models, panels
+from stas_tui.screens import details, isolation_panel, models, panels
 from stas_tui.screens.flow import Flow
 from stas_tui.screens.hand import FALLBACK_S
 from stas_tui.screens.inbox_rows import PAGE, InboxRows
@@ -176,7 +177,7 @@ class MainScreen(MainKeys):
             self.query_one(f"#{name}", Panel).model = border
         for name in ("inbox-list", "queue-list", "infra-list"):
             self.query_one(f"#{name}", VirtualList).changed()
-        self.query_one(Matrix).model = panels.matrix(view)
+        self.query_one(Matrix).model = isolation_panel.model(view.isolation, view.points)
         self.query_one(PanelTabs).show(panels.tabs(borders), self._key_of(self.active))
         self.draw_time()
         self.draw_detail()
@@ -188,14 +189,29 @@ class MainScreen(MainKeys):
             panels.inbox_panel(view),
             panels.queue_panel(view),
             panels.infra_panel(view),
-            panels.isolation_panel(view),
+            isolation_panel.panel(view, self.app.application.clock.now()),
         ]
+
+    def draw_checks(self) -> None:
+        """How far the round of checks is that runs now, without another look at the record."""
+        if self.view is not None and self.query(Stepper):
+            self.view = replace(self.view, checking=self.app.application.rounds.under())
+            steps = models.steps(self.view, now=self.app.application.clock.now())
+            self.query_one(Stepper).show(steps, models.today(self.view))
+            self.query_one(StepLine).show(steps)
+            self._draw_isolation()
+
+    def _draw_isolation(self) -> None:
+        if self.view is not None:
+            border = isolation_panel.panel(self.view, self.app.application.clock.now())
+            self.query_one("#isolation", Panel).model = border
 
     def draw_time(self) -> None:
         """The clock and the ages."""
         if self.view is None:
             return
         application = self.app.application
+        self._draw_isolation()
         self.query_one(TopBar).model = models.top_bar(
             self.view,
             environment=application.settings.environment,
@@ -228,7 +244,9 @@ class MainScreen(MainKeys):
             finding = next((f for f in view.health if f.subject == key), None)
             detail.model = details.finding_detail(finding, now=now) if finding else DetailModel(key=key)
         elif self.active == "isolation" and (cell := self.query_one(Matrix).selected):
-            detail.model = details.cell_detail(view, *cell, now=now)
+            detail.model = isolation_panel.detail(
+                isolation_panel.square_at(view.isolation, *cell), cell[0].rpartition("/")[2] or cell[0], now=now
+            )
         else:
             detail.model = details.pulse_detail(view, agent=self.app.application.settings.agent_name)
 
@@ -285,7 +303,10 @@ class MainScreen(MainKeys):
             self.action_panel(name)
 
     def action_zoom(self) -> None:
-        """The focused panel alone, or all again; the detail can be zoomed as well."""
+        """The focused panel alone, or all again; the detail too. The matrix has a screen of its own."""
+        if self.query_one(Matrix).has_focus and not self.recorded:
+            self.action_isolation()
+            return
         zoomed = not (self.has_class("-zoomed") or self.has_class("-zoomed-detail"))
         on_detail = self.query_one(Detail).has_focus
         self.set_class(zoomed and not on_detail, "-zoomed")
@@ -320,8 +341,11 @@ class MainScreen(MainKeys):
         self.flow.open_detail(self.query_one(Detail).model)
 
     def on_matrix_cell_opened(self) -> None:
-        """Enter on a cell."""
-        self.flow.open_detail(self.query_one(Detail).model)
+        """Enter on a cell: its checks; of a recorded pulse what was written down."""
+        if self.recorded:
+            self.flow.open_detail(self.query_one(Detail).model)
+        else:
+            self.action_isolation()
 
     def on_detail_evidence_opened(self, message: Detail.EvidenceOpened) -> None:
         """A piece of evidence."""

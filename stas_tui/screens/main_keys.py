@@ -12,6 +12,7 @@ from stas_tui.screens import details, models
 from stas_tui.screens.common import HELP_KEY, ClickedKeys
 from storage.records import Json, MessageType, Mode
 from widgets.detail import Detail
+from widgets.matrix import Matrix
 from widgets.virtual_list import VirtualList
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ class MainKeys(ClickedKeys, Screen[None]):
         Binding("question_mark", "app.help", "help", id=HELP_KEY.id, tooltip=HELP_KEY.tooltip),
         Binding("c", "on_call", "on call", id="main.on_call", show=False, tooltip="Everything that needs a person."),
         Binding("T", "task", "draft a task", id="main.task", show=False, tooltip="The task that a pattern suggests."),
+        Binding("I", "isolation", "isolation", id="main.isolation", show=False, tooltip="The matrix and its checks."),
+        Binding("X", "cancel_checks", "cancel checks", id="main.cancel_checks", show=False),
         Binding("q", "quit", "quit", id="main.quit", show=False),
     ]
 
@@ -114,7 +117,8 @@ class MainKeys(ClickedKeys, Screen[None]):
         """Why a key is greyed, for the key bar and the palette."""
         view = self.view
         if view is None:
-            return "still reading" if action in ("gate", "step", "run", "skip", "undo", "mode") else None
+            waits = ("gate", "step", "run", "skip", "undo", "mode", "cancel_checks")
+            return "still reading" if action in waits else None
         if self.recorded and action in ("step", "run", "skip", "undo", "mode", "take", "answered", "gate"):
             return "a recorded pulse is only looked at; ] goes back"
         if action == "gate" and not models.waits(view) and models.needs_of(view) != "paused":
@@ -131,6 +135,8 @@ class MainKeys(ClickedKeys, Screen[None]):
             return "no pulse is open"
         if action in ("take", "answered") and (self.active != "queue" or not self.selected()):
             return "select a task first"
+        if action == "cancel_checks" and view.checking is None:
+            return "no isolation checks run here"
         if action == "task" and self.suggested() is None:
             return "select a pattern of the infra panel first"
         if action.startswith("message("):
@@ -211,6 +217,17 @@ class MainKeys(ClickedKeys, Screen[None]):
     def action_on_call(self) -> None:
         """Everything that needs a person, in one list."""
         self.app.show_on_call()
+
+    def action_isolation(self) -> None:
+        """The isolation matrix on the whole screen, at the cell under the cursor."""
+        from stas_tui.screens.isolation import IsolationScreen
+
+        if not any(isinstance(screen, IsolationScreen) for screen in self.app.screen_stack):
+            self.app.push_screen(IsolationScreen(self.query_one(Matrix).selected))
+
+    def action_cancel_checks(self) -> None:
+        """End the round of isolation checks that runs beside this process."""
+        self.flow.cancel_checks()
 
     def action_quit(self) -> None:
         """Leave; asks while something waits."""

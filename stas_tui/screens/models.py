@@ -10,6 +10,7 @@ from widgets.tokens import Mark
 from widgets.topbar import TopBarModel
 
 WORK_STEP = 7
+CHECK_STEP = 9
 STALE_MS = 10 * SECOND
 """A look that is older than this is no longer called live."""
 STEP_MARKS = {
@@ -40,6 +41,8 @@ def needs_of(view: View) -> str:
             return "review"
         if view.work.get("phase") == "direct":
             return "direct"
+    if view.position == CHECK_STEP and view.steps[CHECK_STEP - 1].state is StepState.ACTIVE and view.checking:
+        return "checks"
     return str(view.work.get("needs") or "")
 
 
@@ -107,11 +110,13 @@ def steps(view: View, *, now: int) -> list[StepView]:
     for step in view.steps:
         mark = STEP_MARKS[step.state]
         if step.n == view.position:
-            mark = Mark.HELD if needs == "paused" else Mark.HUMAN if needs not in ("", "run") else mark
+            mark = Mark.HELD if needs == "paused" else Mark.HUMAN if needs not in ("", "run", "checks") else mark
         if step.state is StepState.DONE and step.data_state in (DataState.ERROR, DataState.DENIED):
             mark = Mark.FAIL
         name = f"{step.name}"
         note = f"{step.sub} {step.note}".strip() if step.n == WORK_STEP else step.note
+        if step.n == CHECK_STEP and view.checking is not None and step.state is StepState.ACTIVE:
+            note = view.checking.text or view.checking.words
         drawn.append(StepView(n=step.n, name=name, mark=mark, note=note, right=_duration(step, now)))
     return drawn
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from stas_tui.pulse.view import View
 from storage.clock import hhmm
 from storage.records import DataState, Message, MessageType, Trust
-from widgets.matrix import MatrixModel, MatrixRow
 from widgets.panel import Count, PanelModel
 from widgets.rows import Cell, Column, ListRow
 from widgets.stepline import Tab
@@ -20,16 +19,6 @@ INFRA_COLUMNS = (Column("source", 14), Column("state", ink="ink-2"), Column("age
 SHORT_TYPES = {
     MessageType.HELP_REQUEST: "help",
     MessageType.REVIEW_REQUEST: "review",
-}
-POINT_LABELS = {
-    "queries": "sql",
-    "endpoints": "api",
-    "jobs": "job",
-    "logs": "logs",
-    "configuration": "cfg",
-    "secrets": "sec",
-    "flags": "flag",
-    "metrics": "met",
 }
 SHORT_SOURCES = {"container builds": "builds", "CI pipeline": "CI"}
 VERDICT_MARKS = {
@@ -96,18 +85,6 @@ def infra_rows(view: View) -> list[ListRow]:
     ]
 
 
-def matrix(view: View) -> MatrixModel:
-    """Tenants against points."""
-    rows = []
-    for tenant, cells in view.isolation.items():
-        marks = tuple(
-            VERDICT_MARKS.get(cells[point].verdict, Mark.UNKNOWN) if point in cells else Mark.UNKNOWN
-            for point in view.points
-        )
-        rows.append(MatrixRow(tenant, marks))
-    return MatrixModel(checks=tuple(POINT_LABELS.get(p, p) for p in view.points), rows=tuple(rows))
-
-
 def inbox_panel(view: View) -> PanelModel:
     """The border of the inbox panel."""
     sentence = view.inbox_reason or f"Inbox is empty. Last checked {hhmm(view.at)}."
@@ -148,24 +125,6 @@ def infra_panel(view: View) -> PanelModel:
         counts=tuple(Count(str(numbers[mark]), mark) for mark in order if mark in numbers),
         state=DataState.OK if view.health else DataState.UNKNOWN,
         sentence="Not looked at yet in this pulse; step 6 scans.",
-    )
-
-
-def isolation_panel(view: View) -> PanelModel:
-    """The border of the isolation panel."""
-    cells = [finding for row in view.isolation.values() for finding in row.values()]
-    unknown = sum(finding.verdict == "unknown" for finding in cells)
-    counts = (Count(f"{unknown} unknown", Mark.UNKNOWN),) if unknown else ()
-    if view.pulse is not None and not view.isolation:
-        sentence = "No tenants are named; add them to stas.toml."
-    else:
-        sentence = "Not looked at yet in this pulse; step 9 checks."
-    return PanelModel(
-        title="Isolation",
-        key="4",
-        counts=counts,
-        state=DataState.OK if cells else DataState.UNKNOWN,
-        sentence=sentence,
     )
 
 

@@ -217,6 +217,8 @@ def agent(view: View | None, doing: str, now: int) -> AgentModel:
     if needs == "run":
         program = f" ({view.run.program})" if view.run else ""
         return AgentModel(f"{at}: an executor is running{program}"[:LONGEST], Mark.RUN, "p pauses it")
+    if needs == "checks":
+        return AgentModel(f"{at}: isolation checks run", Mark.RUN, "p pauses it")
     if needs:
         since = f" since {hhmm(min(gate.requested_at for gate in view.gates))}" if needs == "gate" else ""
         what = "for your decision" if needs == "gate" else f"for you: {needs}"

@@ -7,6 +7,7 @@ from stas_tui.screens import sources_page, triage_detail
 from stas_tui.screens.asked import after_gate
 from stas_tui.screens.details import as_text
 from stas_tui.screens.dialogs import Ask, AskReason, ShowText
+from stas_tui.screens.silence_acts import change_silence
 from stas_tui.screens.triage_acts_base import ActsBase, short
 from storage.clock import HOUR, MINUTE
 from storage.records import ActionState, Json
@@ -123,10 +124,13 @@ class DoorActs(ActsBase):
             self._tell_answer(filed)
 
     async def do_silence(self) -> None:
-        """A silence is asked for: until when, why; it waits as a gate."""
+        """A silence is asked for, or the one that stands is made longer or ended; each waits as a gate."""
         item = self.screen.selected_item()
         pulse_id = self._pulse()
         if item is None or not pulse_id:
+            return
+        if silences := await self.app.hand.look(self.desk.silences, item.key):
+            await change_silence(self.app, item, silences)
             return
         choices = {key: label for key, (label, _) in TIMES.items()}
         answer = await self.app.push_screen_wait(

@@ -42,9 +42,9 @@ def left_lines(app: StasApp) -> list[str]:
         return [str(error)]
 
 
-def left_words(left: Left) -> str:
-    """What was begun and not sent."""
-    return f"You began {left.what} at {hhmm(left.at)} and did not send it."
+def left_words(left: Left, what: str = "") -> str:
+    """What was begun and not sent; `what` where the place says the rest."""
+    return f"You began {what or left.what} at {hhmm(left.at)} and did not send it."
 
 
 class Keeper:
@@ -142,10 +142,13 @@ async def ask_line(
 
 
 async def written(app: StasApp, *places: str) -> None:
-    """Forget what was typed there: it is in the record, or was left on purpose."""
+    """Forget what was typed there: it is in the record, or was left on purpose. That it stays is said, no more."""
     typed = typed_of(app)
-    for place in places:
-        await app.hand.answer(typed.drop, place)
+    try:
+        for place in places:
+            await app.hand.answer(typed.drop, place)
+    except StasError as error:
+        app.say(str(error), error=True)
 
 
 async def begun(app: StasApp, places: Sequence[tuple[str, str]]) -> list[tuple[str, Left]]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 RUN_LOOK_S = 2.0
 """How long one wait for a running executor lasts before the record is looked at again."""
+CHECK_LOOK_S = 0.5
+"""How often the progress of isolation checks is drawn."""
 
 
 class Walk:
@@ -119,6 +121,8 @@ class Walk:
     async def _tell(self, progress: Progress) -> None:
         await self.screen.reload()
         hint = "; g opens it" if progress.needs == "gate" else "; x shows its output" if progress.needs == "run" else ""
+        if progress.checks:
+            hint = "; X ends them, what they found stands"
         self.app.say("\n".join([progress.say + hint, *self.screen.new_words()]))
 
     async def _advance(self) -> Progress:
@@ -138,11 +142,24 @@ class Walk:
         executor = self.app.application.context.door.executor
         await self._tell(progress)
         while progress.needs == "run" and not self._stop:
+            if progress.checks:
+                progress = await self._wait_for_checks(progress)
+                continue
             if progress.run is None:
                 progress = await self.app.hand.act(self.machine.advance)
                 continue
             status = await self.app.hand.wait_for(executor.wait, progress.run.id, RUN_LOOK_S)
             if status.state.value == "finished":
+                return await self.app.hand.act(self.machine.advance)
+        return progress
+
+    async def _wait_for_checks(self, progress: Progress) -> Progress:
+        """Wait while a round of isolation checks runs beside this process; what it reads is drawn meanwhile."""
+        rounds = self.app.application.rounds
+        while not self._stop:
+            await self.app.hand.wait_for(rounds.wait, progress.checks, CHECK_LOOK_S)
+            self.screen.draw_checks()
+            if rounds.under(progress.checks) is None:
                 return await self.app.hand.act(self.machine.advance)
         return progress
 
@@ -196,6 +213,9 @@ class Walk:
         view = self.screen.view
         await self.app.hand.answer(self.machine.pause, by=self.person or "nobody", reason="paused at the screen")
         running = view is not None and models.needs_of(view) == "run"
+        if view is not None and view.checking is not None:
+            self.app.say("Paused: nothing new starts. The checks that run only read; X ends them. p resumes.")
+            return
         self.app.say(
             "Paused: nothing new starts. An executor is still running; x shows it, c cancels it there."
             if running

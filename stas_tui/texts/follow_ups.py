@@ -45,7 +45,10 @@ TEMPLATES: dict[str, str] = {
 
 DUPLICATE = 0.6
 """Likeness from which on an open task is shown as a duplicate."""
+SAME = 0.9
+"""Likeness from which on two proposals of a kind are one."""
 
+_WORDS = re.compile(r"\w+")
 _PREFIX = re.compile(r"^\s*infra\s*:\s*", re.IGNORECASE)
 _CHECKS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
@@ -123,6 +126,31 @@ def suggest(
     return merge((), found)
 
 
+class _Title:
+    """A title prepared for comparison: two of one template are alike by what they are about, not by its words."""
+
+    __slots__ = ("_about", "_kind", "_whole")
+
+    def __init__(self, title: str) -> None:
+        name = " ".join(_PREFIX.sub("", title).split())
+        self._whole = Likeness(name)
+        self._kind, self._about = "", [""]
+        for kind, before, after in _FRAMES:
+            if name.lower().startswith(before) and name.lower().endswith(after) and len(name) > len(before + after):
+                self._kind, self._about = kind, _WORDS.findall(name[len(before) : len(name) - len(after)].casefold())
+
+    def to(self, other: _Title) -> float:
+        """From 0, nothing in common, to 1, the same."""
+        if self._kind and self._kind == other._kind:
+            return float(self._about == other._about)
+        return self._whole.to(other._whole)
+
+
+_FRAMES = tuple(
+    (kind, *_PREFIX.sub("", text).lower().split("{subject}")) for kind, text in TEMPLATES.items() if kind != OTHER_KIND
+)
+
+
 def _from_risk(risk: RiskLike, subject: str) -> list[FollowUp]:
     found: list[FollowUp] = []
     for row in risk.rows:
@@ -172,12 +200,12 @@ def merge(earlier: Sequence[FollowUp], found: Iterable[FollowUp]) -> tuple[Follo
     tray = list(earlier)
     fresh: set[int] = set()
     for proposal in found:
-        like = Likeness(proposal.title)
+        like = _Title(proposal.title)
         at = next(
             (
                 n
                 for n, old in enumerate(tray)
-                if old.key == proposal.key or (old.kind == proposal.kind and like.to(Likeness(old.title)) >= 0.9)
+                if old.key == proposal.key or (old.kind == proposal.kind and like.to(_Title(old.title)) >= SAME)
             ),
             None,
         )
@@ -196,10 +224,10 @@ def merge(earlier: Sequence[FollowUp], found: Iterable[FollowUp]) -> tuple[Follo
 
 def with_duplicates(tray: Iterable[FollowUp], tasks: Sequence[Task]) -> tuple[FollowUp, ...]:
     """The tray with the ids of open tasks that say the same, most alike first (R120)."""
-    known = [(Likeness(task.title), task) for task in tasks if task.status != "done"]
+    known = [(_Title(task.title), task) for task in tasks if task.status != "done"]
     marked: list[FollowUp] = []
     for proposal in tray:
-        like = Likeness(proposal.title)
+        like = _Title(proposal.title)
         hits = sorted(
             (
                 (like.to(other), task.id)
@@ -217,12 +245,12 @@ def tray(gathered: Iterable[tuple[str, str, str, str]], *, open_titles: Sequence
 
     Each once, with the prefix; what an open task says already is left out.
     """
-    known = [Likeness(title) for title in open_titles]
+    known = [_Title(title) for title in open_titles]
     found: list[FollowUp] = []
     texts: dict[str, str] = {}
     for title, description, priority, why in gathered:
         proposal = replace(_said(title, priority), why=one_line(redacted(why), 400))
-        like = Likeness(proposal.title)
+        like = _Title(proposal.title)
         if all(like.to(other) < DUPLICATE for other in known):
             found.append(proposal)
             texts.setdefault(proposal.key, redacted(description).strip())

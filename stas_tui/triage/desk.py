@@ -238,7 +238,7 @@ class Desk:
 
     def silences(self, key: str) -> list[Standing]:
         """The silences that hide an alert now, the one that ends first first."""
-        return standing(key, self._eyes.recent())
+        return standing(key, self._eyes.look())
 
     def postmortem(self, key: str) -> str:
         """A blameless draft in Markdown from the log; roles instead of names."""

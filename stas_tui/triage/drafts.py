@@ -46,9 +46,7 @@ class Drafts:
             raise TriageRefused(f"A task has no {sorted(unknown)[0]}.")
         args = {name: value for name, value in self._draft(item).items() if name != "duplicates"} | dict(changes)
         cause = item.ref if item.item_class is ItemClass.MESSAGE and item.ref else item.key
-        answer = self._parts.context.toolbox.call(
-            "create_task", args, pulse_id=pulse.id, caller=self._parts.agent, caused_by=cause
-        )
+        answer = self._parts.context.toolbox.call("create_task", args, pulse_id=pulse.id, caller=who, caused_by=cause)
         body = {
             "status": answer.status,
             "action": answer.action.id if answer.action else "",

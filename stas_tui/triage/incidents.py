@@ -11,10 +11,12 @@ from stas_tui.triage.leases import Leases
 from stas_tui.triage.parts import Parts, actor
 from stas_tui.triage.saying import QUIET, said
 from storage.canonical import well_formed
+from storage.clock import MINUTE
 from storage.records import Json
 from storage.redact import redact
 from storage.triage import TriageRefused
 from storage.triage_records import Incident, IncidentEntry
+from storage.watch_records import Alert
 
 LOG_LINES = 200
 QUESTION = 70
@@ -127,6 +129,9 @@ class IncidentDesk:
             return []
         again = f" (×{fact.times})" if fact.times > 1 else ""
         rows = [(fact.first_seen, f"first seen{again}")]
+        began = fact.thing.starts_at if isinstance(fact.thing, Alert) else 0
+        if 0 < began <= fact.first_seen - MINUTE:
+            rows.insert(0, (began, "began, as the source says"))
         if fact.gone_at is not None:
             rows.append((fact.gone_at, "not reported any more"))
         return [IncidentEntry(id=0, incident=key, at=at, by=fact.source, kind="seen", text=text) for at, text in rows]

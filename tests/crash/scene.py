@@ -104,7 +104,7 @@ class Scene:
 @contextmanager
 def open_scene(home: Path, *, speed: str = "0") -> Iterator[Scene]:
     """A fresh demo and its nursery; the remote counts every move of every branch."""
-    profile = make_demo(Locations.find(home), seed=1)
+    profile = make_demo(Locations.find(home), seed=1, deployed=False)
     env = {**os.environ, "PYTHONPATH": str(ROOT), "DEMO_SPEED": speed}
     nursery = subprocess.Popen(
         [sys.executable, str(ROOT / "tests" / "crash" / "driver.py"), str(home)],

@@ -26,7 +26,7 @@ RIVAL = ROOT / "tests" / "crash" / "rival.py"
 
 @pytest.fixture
 def profile(tmp_path: Path) -> Profile:
-    return make_demo(Locations.find(tmp_path / "home"), seed=1)
+    return make_demo(Locations.find(tmp_path / "home"), seed=1, deployed=False)
 
 
 @pytest.fixture

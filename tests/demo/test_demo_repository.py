@@ -64,8 +64,25 @@ def test_three_merges_in_the_last_day(repository: DemoRepository) -> None:
 
 def test_the_review_branch_opens_the_edge(repository: DemoRepository) -> None:
     changed = git(repository.remote, "diff", "--name-only", f"{BASE}...{REVIEW_BRANCH}").split()
-    assert changed == ["docker-compose.yml", "infra/Caddyfile"]
+    assert changed == [
+        "docker-compose.yml",
+        "infra/Caddyfile",
+        "migrations/0003_edge_visits.down.sql",
+        "migrations/0003_edge_visits.up.sql",
+        "tests/test_migrations.py",
+    ]
     assert '"8080:8080"' in git(repository.remote, "show", f"{REVIEW_BRANCH}:docker-compose.yml")
+
+
+def test_one_step_back_on_the_review_branch_leaves_a_column_behind(clone: Callable[..., Path]) -> None:
+    folder = clone("edge", REVIEW_BRANCH)
+    steps = (
+        "import sqlite3; from ledger import migrate; c = sqlite3.connect(':memory:');"
+        "migrate.up(c); migrate.down(c); migrate.up(c)"
+    )
+    done = python(folder, "-c", steps)
+    assert done.returncode == 1
+    assert "duplicate column name: booked_from" in done.stderr
 
 
 @pytest.mark.parametrize("branch", [BASE, MAIN, REVIEW_BRANCH, OWN_BRANCH])

@@ -174,6 +174,7 @@ class Shop:
             findings=self.app.context.findings,
             proposer=proposer or DraftProposer(),
             watch=self.app.watch,
+            prover=self.app.rounds,
         )
         self.machine = Machine(self.context)
 
@@ -241,6 +242,8 @@ class Shop:
         deadline = time.monotonic() + 30
         progress = self.machine.advance()
         while not wanted(progress) and limit and time.monotonic() < deadline:
+            if progress.checks:
+                self.app.rounds.wait(progress.checks, 60)
             if progress.needs == "run" and progress.run is not None:
                 self.context.door.executor.wait(progress.run.id, 20)
             limit -= 1

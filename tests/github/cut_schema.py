@@ -23,6 +23,8 @@ WANTED = {
     f"GET {REPO}/pulls/{{pull_number}}": ("200", "404"),
     f"PATCH {REPO}/pulls/{{pull_number}}": ("200", "403", "422"),
     f"GET {REPO}/pulls/{{pull_number}}/files": ("200",),
+    f"GET {REPO}/pulls/{{pull_number}}/reviews": ("200",),
+    f"POST {REPO}/pulls/{{pull_number}}/reviews": ("200", "403", "422"),
     f"GET {REPO}/commits/{{ref}}/check-runs": ("200",),
     f"GET {REPO}/commits/{{ref}}/statuses": ("200",),
     f"GET {REPO}/actions/runs": ("200",),

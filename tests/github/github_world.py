@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from forge_bench import git
 from github_shapes import filled
+from github_world_reviews import refusal_of, review_body
 
 TOKEN = "ghp_" + "t0kenOfTheDoubleForTests123456789012"
 LOGIN = "stas-bot"
@@ -45,6 +46,8 @@ class GithubWorld:
         self.base_becomes = ""
         """A base that a new pull request gets instead of the one that was sent."""
         self.pulls: list[dict[str, Any]] = []
+        self.reviews: dict[int, list[dict[str, Any]]] = {}
+        """By the number of the pull request, oldest first."""
         self.check_runs: list[dict[str, Any]] = []
         self.mixes_commits = False
         """Tells the check runs of all commits, whichever was asked for."""
@@ -119,6 +122,15 @@ class GithubWorld:
         }  # fmt: skip
         self.pulls.append(stored)
         return stored
+
+    def review(self, number: int, *, login: str = "somebody", **payload: Any) -> dict[str, Any]:
+        """Put a review there, as somebody else would."""
+        stored = next(pull for pull in self.pulls if pull["number"] == number)
+        made = review_body(
+            stored, payload, login, number=self.number, at=stamp(self.now()), root=self.url, name=self.name
+        )
+        self.reviews.setdefault(number, []).append(made)
+        return made
 
     # answers ---------------------------------------------------------------------------------------
 
@@ -208,10 +220,12 @@ class GithubWorld:
             return Reply(200, self._repository(full=True))
         if rest == "/pulls":
             return self._create(payload, login) if method == "POST" else self._list(query, path)
-        if found := re.fullmatch(r"/pulls/(\d+)(/files)?", rest):
+        if found := re.fullmatch(r"/pulls/(\d+)(/files|/reviews)?", rest):
             stored = next((pull for pull in self.pulls if pull["number"] == int(found[1])), None)
             if stored is None:
                 return self._error(404, "Not Found")
+            if found[2] == "/reviews":
+                return self._reviews(stored, method, query, path, payload, login)
             if found[2]:
                 return self._paged([self._file(name) for name in self._files(stored)], query, path)
             return self._retarget(stored, payload) if method == "PATCH" else Reply(200, self._pull(stored, whole=True))
@@ -241,6 +255,19 @@ class GithubWorld:
         if found := re.fullmatch(r"/branches/(.+)", rest):
             return self._branch(unquote(found[1]))
         return self._error(404, "Not Found")
+
+    def _reviews(
+        self, stored: dict[str, Any], method: str, query: dict[str, str], path: str, payload: Any, login: str
+    ) -> Reply:
+        rows = self.reviews.get(stored["number"], [])
+        if method != "POST":
+            seen = [row for row in rows if row["state"] != "PENDING" or row["user"]["login"] == login]
+            return self._paged(seen, query, path)
+        self._pull(stored, whole=False)
+        if text := refusal_of(self.bare, stored, rows, payload, login):
+            docs = "https://docs.github.com/rest/pulls/reviews"
+            return Reply(422, {"message": "Unprocessable Entity", "errors": [text], "documentation_url": docs})
+        return Reply(200, self.review(stored["number"], login=login, **payload))
 
     def _branch(self, name: str) -> Reply:
         sha = self.sha(name)

@@ -12,8 +12,8 @@ from github_world import TOKEN
 
 from stas_tui.forges.github import GithubForge
 from stas_tui.forges.github_api import GithubApi
-from storage.records import ActionState
-from tests.door.shop import BASE, Shop, field, make_template
+from storage.records import Action, ActionState
+from tests.door.shop import BASE, Shop, commit, field, git, make_template
 from tests.door.test_door_branches import walk_to_pull_request
 
 SHOP_NAME = "acme/shop"
@@ -114,3 +114,71 @@ def test_a_definite_refusal_is_a_failure_and_no_doubt(shop: Shop, hub: GithubDou
     assert done.status == "failed"
     assert "The branch was pushed, but opening the pull request failed" in done.reason
     assert hub.pulls == []
+
+
+# verdicts on pull requests of others ------------------------------------------------------------------
+
+
+def verdict(shop: Shop, hub: GithubDouble) -> Action:
+    """Lena's pull request on GitHub, and a verdict on it that a person approved."""
+    git("checkout", "-q", "-b", "infra/edge", cwd=shop.person_clone)
+    sha = commit(shop.person_clone, {"docker-compose.yml": "services: {}\n"}, "infra: edge")
+    git("push", "-q", shop.remote, "infra/edge", cwd=shop.person_clone)
+    hub.pull("infra/edge", BASE, login="lena")
+    args = {"projectId": "shop", "number": 1, "headSha": sha, "event": "request changes", "body": "Close the port."}
+    answer = shop.call("review_verdict", **args)
+    assert answer.action is not None, answer
+    shop.approve(answer.action)
+    return answer.action
+
+
+def test_R101_a_verdict_that_was_taken_and_lost_on_the_way_is_one_review(shop: Shop, hub: GithubDouble) -> None:
+    shop.look()
+    action = verdict(shop, hub)
+    hub.fail("lost", "POST")
+    done = shop.toolbox.perform(action.id)
+    assert (done.status, done.differences) == ("ok", ())
+    assert done.result["url"].endswith(f"#pullrequestreview-{done.result['id']}")
+    assert len(hub.reviews[1]) == len(hub.seen("POST")) == 1
+
+
+@pytest.mark.parametrize("fault", ["truncated", "short", "html", "wrong shape", "500"])
+def test_a_verdict_whose_answer_says_nothing_is_looked_for(shop: Shop, hub: GithubDouble, fault: str) -> None:
+    shop.look()
+    action = verdict(shop, hub)
+    hub.fail(fault, "POST")
+    done = shop.toolbox.perform(action.id)
+    if done.status == "unknown":
+        done = shop.toolbox.perform(action.id)
+    assert done.status == "ok", done
+    assert len(hub.reviews[1]) == 1
+
+
+def test_a_verdict_while_nothing_can_be_read_stays_unknown_and_is_found_later(shop: Shop, hub: GithubDouble) -> None:
+    shop.look()
+    action = verdict(shop, hub)
+    hub.fail("lost", "POST")
+    hub.dies_after_a_write = True
+    assert shop.toolbox.perform(action.id).status == "unknown"
+    hub.dies_after_a_write = False
+    shop.toolbox.recover()
+    assert shop.context.journal.get(action.id).state is ActionState.SUCCEEDED
+    assert len(hub.reviews[1]) == len(hub.seen("POST")) == 1
+
+
+def test_R14_a_pull_request_that_github_does_not_have_is_told_with_its_number(shop: Shop, hub: GithubDouble) -> None:
+    shop.look()
+    args = {"projectId": "shop", "number": 999, "headSha": "1" * 40, "event": "comment", "body": "x"}
+    answer = shop.call("review_verdict", **args)
+    assert answer.status == "refused"
+    assert "no pull request 999 on GitHub in acme/shop" in answer.reason
+
+
+def test_github_takes_no_request_for_changes_from_the_author(shop: Shop, hub: GithubDouble) -> None:
+    shop.look()
+    action = verdict(shop, hub)
+    hub.pulls[0]["login"] = "stas-bot"
+    done = shop.toolbox.perform(action.id)
+    assert done.status == "failed"
+    assert "Send it as a comment" in done.reason
+    assert hub.reviews.get(1) is None

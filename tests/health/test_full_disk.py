@@ -21,17 +21,17 @@ from storage.owner import owner_alive
 from storage.records import DataState
 from storage.schema_watch import open_watch
 from storage.watch import Watch
-from storage.watch_records import SourceKind
-from tests.bench.terminal import Terminal, environment, python
+from tests.bench.terminal import Ended, Terminal, environment, python
 
 FULL = "No room left for the database"
 HEALED = "The answers are written down again."
+SOURCE = "probes:shop"
 GOOD = (DataState.OK, DataState.EMPTY)
 
 
 @dataclass
 class Disk:
-    """A file system of a few megabytes with a profile on it, whose endpoint and repository are well."""
+    """A file system of a few megabytes with a profile on it, whose endpoint is well."""
 
     where: Path
     profile: Profile
@@ -71,31 +71,10 @@ def disk(tmp_path: Path, endpoints: Endpoints) -> Iterator[Disk]:
     if mounted.returncode != 0:
         pytest.skip(f"no file system may be mounted here: {mounted.stderr.strip()}")
     try:
-        remote = tmp_path / "remote.git"
-        work = tmp_path / "work"
-        for command in (
-            ["git", "init", "-q", "--bare", str(remote)],
-            ["git", "init", "-q", "-b", "multi-tenant", str(work)],
-            [
-                "git",
-                "-C",
-                str(work),
-                "-c",
-                "user.name=a",
-                "-c",
-                "user.email=a@b",
-                "commit",
-                "-q",
-                "--allow-empty",
-                "-mx",
-            ],
-            ["git", "-C", str(work), "push", "-q", str(remote), "multi-tenant", "multi-tenant:main"],
-        ):
-            subprocess.run(command, check=True)
         profile = configure(
             make_profile(tmp_path),
             f'[[person]]\nname = "ann"\nos_user = "{os_user()}"\n',
-            PROJECT.format(remote=remote),
+            PROJECT.format(remote=tmp_path / "remote.git"),
             ENDPOINT.format(name="api", port=endpoints.add(http())),
         )
         yield Disk(where, profile)
@@ -109,21 +88,20 @@ def app(disk: Disk) -> Iterator[Application]:
         yield application
 
 
-def states(app: Application) -> dict[str, DataState]:
-    """What the desk says of the sources outside; the pulse has to say the same."""
-    found = {row.name: row.state for row in app.desk.sources() if row.kind in (SourceKind.PROBES, SourceKind.DEPLOYS)}
-    doubted = {doubt.name for doubt in Outside(app.context).all_doubts()}
-    assert {name for name, state in found.items() if state not in GOOD} <= doubted
+def state(app: Application) -> DataState:
+    """What the desk says of the endpoints' source; the pulse has to say the same."""
+    (found,) = [row.state for row in app.desk.sources() if row.name == SOURCE]
+    (held,) = [belief for belief in Outside(app.context).beliefs if belief.status.name == SOURCE]
+    assert held.believed is (found in GOOD)
     return found
 
 
 def well(app: Application) -> bool:
-    found = states(app)
-    return len(found) == 2 and all(state in GOOD for state in found.values())
+    return state(app) in GOOD
 
 
-def none_believed(app: Application) -> bool:
-    return all(state is DataState.STALE for state in states(app).values())
+def not_believed(app: Application) -> bool:
+    return state(app) is DataState.STALE
 
 
 def sound(profile: Profile) -> bool:
@@ -139,14 +117,14 @@ def test_the_watcher_says_that_the_disk_is_full_and_room_heals_it(disk: Disk, ap
         subprocess.Popen(argv, env=environ(), stdout=subprocess.DEVNULL, stderr=err) as watcher,
     ):
         try:
-            until(lambda: well(app), "every source is well")
+            until(lambda: well(app), "it is well")
             disk.fill()
             until(lambda: FULL in said.read_text("utf-8"), "the sentence")
-            until(lambda: none_believed(app), "nothing is believed")
+            until(lambda: not_believed(app), "it is not believed any more")
             assert "all clear" not in app.desk.look().words
             assert watcher.poll() is None
             disk.free()
-            until(lambda: well(app), "every source is well again")
+            until(lambda: well(app), "it is well again")
             until(lambda: HEALED in said.read_text("utf-8"), "the other sentence")
             assert watcher.poll() is None
         finally:
@@ -161,13 +139,13 @@ def test_a_log_on_the_same_disk_does_not_end_the_watcher_and_gets_its_sentences_
     disk: Disk, app: Application
 ) -> None:
     with WatcherChild(disk.profile, environ=environ(), first_s=0.0) as child:
-        until(lambda: well(app), "every source is well")
+        until(lambda: well(app), "it is well")
         pid = child.pid
         disk.fill()
-        until(lambda: none_believed(app), "nothing is believed")
+        until(lambda: not_believed(app), "it is not believed any more")
         assert child.pid == pid, "it goes on"
         disk.free()
-        until(lambda: well(app), "every source is well again")
+        until(lambda: well(app), "it is well again")
         until(lambda: HEALED in disk.log, "the log")
         assert child.pid == pid
     assert disk.log.index(FULL) < disk.log.index(HEALED)
@@ -186,9 +164,9 @@ def test_a_watcher_that_is_started_on_a_full_disk_says_so_and_watches_when_there
         try:
             assert watcher.stderr is not None
             until(lambda: FULL in watcher.stderr.readline(), "the sentence")  # type: ignore[union-attr]
-            assert not set(states(app).values()) & set(GOOD)
+            assert not well(app)
             disk.free()
-            until(lambda: well(app), "every source is well")
+            until(lambda: well(app), "it is well")
         finally:
             watcher.kill()
 
@@ -212,22 +190,22 @@ def test_a_database_that_was_deleted_to_make_room_is_made_anew_when_there_is_roo
 
 def _probe(profile: Profile) -> bool:
     with open_watch(profile.watch_db) as store:
-        status = Watch(store).source("probes:shop")
+        status = Watch(store).source(SOURCE)
         watcher = Watch(store).watcher()
     return status is not None and status.state is DataState.OK and watcher is not None and owner_alive(watcher.owner)
 
 
 @pytest.mark.pty
 def test_the_dashboard_shows_it_and_goes_on(disk: Disk) -> None:
-    argv = python("-m", "stas_tui", "--home", str(disk.where), "--profile", disk.profile.name)
+    argv = python("-m", "stas_tui", "--home", str(disk.where), "--profile", disk.profile.name, "oncall")
     with Terminal(argv, env=environment(), size=(140, 40)) as terminal:
-        terminal.wait_for("need")
-        terminal.send("c")
         terminal.wait_for("probes:shop ok")
         disk.fill()
-        terminal.wait_for("probes:shop: no answer for three rounds")
+        terminal.wait_for("no answer for three rounds")
+        terminal.send("down")
         terminal.press_for("O", FULL, 20.0)
         disk.free()
-        terminal.wait_for("probes:shop ok")
-        terminal.send("q")
-    assert "Traceback" not in disk.log
+        terminal.press_for("down", "probes:shop ok", 20.0)
+        terminal.send("\x11")
+        with pytest.raises(Ended):
+            terminal.watch(20.0)

@@ -86,7 +86,7 @@ def clock() -> AheadClock:
 @pytest.fixture
 def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Profile:
     monkeypatch.setenv("DEMO_SPEED", "0")
-    return make_demo(Locations.find(tmp_path / "home"), seed=1)
+    return make_demo(Locations.find(tmp_path / "home"), seed=1, deployed=False)
 
 
 @pytest.fixture

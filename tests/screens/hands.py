@@ -96,6 +96,9 @@ def walk(application: Application, needs: str = "", *, tool: str = "", task: str
         elif progress.needs == "run":
             if needs == "run":
                 return
+            if progress.checks:
+                application.rounds.wait(progress.checks, 60)
+                continue
             run = progress.run or context.runs.of_pulse(progress.pulse.id)[-1]
             context.door.executor.wait(run.id, 30)
         elif progress.needs == needs and progress.needs:

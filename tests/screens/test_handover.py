@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from stas_tui.screens.handover import HandOverForm, HandOverScreen
+from stas_tui.screens.handover import PLACES, HandOverForm, HandOverScreen
 from stas_tui.screens.triage import OnCallScreen
+from stas_tui.screens.typed_line import typed_of
 from stas_tui.wiring import Application
 from storage.clock import ManualClock
 from tests.screens.hands import HOLD_MS, Hands
 from tests.screens.oncall_world import ACME, burning, go_to, listing, on_call
 from tests.screens.scenes import at_gate, fixed_application
+from widgets.markdown_view import MarkdownView
 
 
 @pytest.fixture
@@ -68,6 +70,57 @@ async def test_nobody_accepts_their_own_sheet(night: Application) -> None:
     pending = night.desk.pending_hand_over()
     assert pending is not None
     assert pending.accepted_by == ""
+
+
+async def test_what_was_typed_is_dropped_by_a_second_escape_only(night: Application) -> None:
+    async with on_call(night) as hands:
+        await hands.press("H")
+        await hands.on(HandOverForm)
+        await hands.press("escape")
+        await hands.on(OnCallScreen)
+        await hands.press("H")
+        await hands.on(HandOverForm)
+        await hands.type("restarted the pool")
+        kept = typed_of(hands.app)
+        await hands.until(lambda: kept.left(PLACES["tried"]), "it is kept")
+        await hands.press("escape")
+        await hands.sees("Nothing is written yet: ctrl+o writes the sheet, escape again drops what you typed.")
+        assert isinstance(hands.screen, HandOverForm)
+        await hands.press("escape")
+        await hands.on(OnCallScreen)
+        await hands.until(lambda: kept.all_left() == [], "it is dropped")
+        await hands.press("H")
+        await hands.on(HandOverForm)
+        assert "restarted" not in hands.text
+    assert night.desk.pending_hand_over() is None
+
+
+async def test_a_folder_that_takes_nothing_does_not_keep_anybody_from_handing_over(night: Application) -> None:
+    (night.profile.root / "typed").write_text("in the way", "utf-8")
+    async with on_call(night) as hands:
+        await hands.press("H")
+        await hands.on(HandOverForm)
+        await hands.sees("Not kept as you type:")
+        await hands.type("restarted")
+        await hands.press("ctrl+o")
+        await hands.on(HandOverScreen)
+        await hands.sees("Hand-over by kim")
+
+
+async def test_list_items_hang_and_every_word_is_found(night: Application) -> None:
+    night.desk.hand_over(by="lena", tried="the pool was restarted " * 8, questions="")
+    async with on_call(night) as hands:
+        await hands.press("H")
+        await hands.on(HandOverScreen)
+        await hands.press("slash")
+        await hands.type("restarted")
+        await hands.press("enter")
+        await hands.sees("1 of 8")
+        rows = hands.text.splitlines()
+        first = next(n for n, row in enumerate(rows) if "- the pool was" in row)
+        assert rows[first + 1].startswith("    "), "it stands under its words"
+        assert isinstance(hands.screen, HandOverScreen)
+        assert hands.screen.query_one(MarkdownView).text == hands.screen.markdown
 
 
 async def test_the_next_person_takes_over_after_reading_to_the_end(night: Application) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from stas_tui.screens.dialogs import Ask, ShowText
+from stas_tui.screens.dialogs import Ask, AskReason, ShowText
 from stas_tui.screens.handover import MarkdownScreen
 from stas_tui.screens.incident import IncidentScreen
 from stas_tui.screens.incident_text import cause_field, page_text, state_blocks
+from stas_tui.screens.typed_line import typed_of
 from stas_tui.wiring import Application
 from storage.clock import MINUTE, ManualClock
 from storage.triage_records import Incident, IncidentEntry, ItemClass, TriageItem
@@ -101,6 +102,41 @@ async def test_what_another_person_named_meanwhile_is_said_and_stays(night: Appl
     found = cause(night)
     assert found is not None
     assert (found.by, found.text) == ("lena", "the disk is full")
+
+
+async def test_words_that_were_refused_are_offered_again(night: Application) -> None:
+    async with on_call(night, (120, 36)) as hands:
+        await opened(hands)
+        await hands.press("C")
+        await chooses(hands, "w", "own words")
+        await hands.on(AskReason)
+        await hands.type("the pool mixes tenants")
+        kept = typed_of(hands.app)
+        place = f"incident {ACME} cause"
+        await hands.until(lambda: (left := kept.left(place)) and left.text == "the pool mixes tenants", "it is kept")
+        night.desk.name_cause(ACME, by="lena", text="the disk is full")
+        await hands.press("enter")
+        await hands.sees("lena named a cause at 11:07Z")
+        await hands.press("C")
+        await chooses(hands, "w", "Now: the disk is full")
+        await hands.sees("You typed this at 11:07Z and did not send it.", "the pool mixes tenants")
+        await hands.press("enter")
+        await hands.sees("Cause ◆ the pool mixes tenants (cause named by kim")
+        assert kept.left(place) is None
+
+
+async def test_a_folder_that_takes_nothing_does_not_keep_anybody_from_typing(night: Application) -> None:
+    (night.profile.root / "typed").write_text("in the way", "utf-8")
+    async with on_call(night, (120, 36)) as hands:
+        await opened(hands)
+        await hands.sees("What is half typed in", "cannot be reached")
+        await hands.press("n")
+        await hands.on(AskReason)
+        await hands.sees("Not kept as you type:")
+        assert "Kept here" not in hands.text
+        await hands.type("errors fall")
+        await hands.press("enter")
+        await hands.sees("errors fall (kim)")
 
 
 async def test_escape_names_nothing_and_nobody_names_nothing(night: Application) -> None:

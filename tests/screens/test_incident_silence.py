@@ -16,12 +16,12 @@ from stas_tui.screens.gate import GateScreen
 from stas_tui.screens.incident import IncidentScreen
 from stas_tui.screens.triage import OnCallScreen
 from stas_tui.wiring import Application
-from storage.clock import HOUR, MINUTE, SystemClock
+from storage.clock import HOUR, MINUTE, SystemClock, hhmm
 from storage.records import ActionState
 from storage.watch_records import Silence, SourceKind
 from tests.health.real import Alertmanager, http_json, needs, until
 from tests.screens.hands import Hands, SkippingClock, open_application
-from tests.screens.oncall_world import alert, answers, chooses, listing, on_call, status
+from tests.screens.oncall_world import alert, answers, chooses, go_to, on_call, status
 from tests.screens.scenes import PERSON, at_health
 
 REASON = "the part comes at noon"
@@ -103,12 +103,9 @@ def night(tmp_path: Path, server: Alertmanager) -> Iterator[Application]:
 async def opened(hands: Hands, key: str) -> IncidentScreen:
     """The incident of the silenced alert."""
     hands.app.application.desk.open_incident(key, by=PERSON)
-    screen = listing(hands)
-    await hands.until(lambda: screen.rows.index_of(key) is not None, "it is in the list")
-    await hands.press("end")
-    while screen.table.selected != key:
-        await hands.press("k")
-        await hands.pilot.pause()
+    if "put aside" in hands.text:
+        await hands.press("end", "enter")
+    await go_to(hands, key)
     await hands.press("I")
     await hands.on(IncidentScreen)
     await hands.sees("Status")
@@ -132,7 +129,7 @@ async def test_a_silence_is_made_longer_through_its_gate_and_read_back(
     key = watched(night, server)
     async with on_call(night, (120, 36)) as hands:
         await opened(hands, key)
-        await hands.sees("Hidden ‖ by a silence until", "of lena; S: a new disk is on its way")
+        await hands.sees("Hidden ‖ by a silence of lena until", "left; S changes it (a new disk is on its way)")
         await hands.press("S")
         await chooses(hands, "2", "1 hour longer")
         await answers(hands, REASON, "The reason goes behind its comment.")
@@ -148,8 +145,8 @@ async def test_a_silence_is_made_longer_through_its_gate_and_read_back(
         assert after["comment"].endswith(f"by {PERSON}: {REASON}")
         watched(night, server)
         night.bell.ring()
-        await hands.sees(REASON, "(2h left)")
-    [done] = [a for a in night.context.journal.recent("extend_silence", since=0)]
+        await hands.sees(REASON, f"by a silence of lena until {hhmm(to_ms(after['endsAt']))}")
+    [done] = night.context.journal.recent("extend_silence", since=0)
     assert (done.state, done.caused_by) == (ActionState.SUCCEEDED, key)
 
 
@@ -190,6 +187,23 @@ async def test_a_gate_that_is_put_off_waits_on_the_list_and_is_carried_out_from_
     assert to_ms(the(server, before["id"])["endsAt"]) == to_ms(before["endsAt"]) + 15 * MINUTE
 
 
+async def test_the_list_changes_the_silence_that_stands_instead_of_asking_for_another(
+    night: Application, server: Alertmanager
+) -> None:
+    before = silenced(server)
+    key = watched(night, server)
+    async with on_call(night) as hands:
+        await hands.press("end", "enter")
+        await go_to(hands, key)
+        await hands.press("S")
+        await chooses(hands, "2", "It hides 1 alert, set by lena: a new disk is on its way")
+        await answers(hands, REASON)
+        await approves(hands)
+        await hands.on(OnCallScreen)
+        await hands.sees("Extend a silence over 1 alert by 60 min: done and read back.")
+    assert to_ms(the(server, before["id"])["endsAt"]) == to_ms(before["endsAt"]) + HOUR
+
+
 async def test_what_outlives_the_day_asks_for_a_typed_reason_first(night: Application, server: Alertmanager) -> None:
     silenced(server, 22 * HOUR)
     key = watched(night, server)
@@ -214,7 +228,7 @@ async def test_the_key_says_why_it_does_nothing(night: Application, server: Aler
         silenced(server)
         watched(night, server)
         night.bell.ring()
-        await hands.sees("Hidden ‖ by a silence until")
+        await hands.sees("Hidden ‖ by a silence of lena until")
         server.stop()
         await hands.press("S")
         await chooses(hands, "1", "15 minutes longer")

@@ -316,6 +316,7 @@ def test_R99_a_merge_is_watched_once_and_every_check_is_unknown(shop: Shop) -> N
         "after merge:builds",
         "after merge:error rates",
         "after merge:health",
+        "after merge:isolation",
     }
     assert {f.verdict for f in found} == {"unknown"}
     assert {f.evidence[0].ref for f in found} == {sha}

@@ -92,6 +92,19 @@ def test_its_timeline_holds_what_people_the_log_and_the_sources_say(bench: Bench
     assert SECRET not in str(incident)
 
 
+def test_it_begins_when_the_source_says_and_not_when_stas_first_looked(bench: Bench) -> None:
+    began = bench.clock.now() - HOUR
+    bench.say([alert("98be", starts_at=began)])
+    bench.desk.open_incident("alert:98be", by="ann")
+    incident = bench.desk.incident("alert:98be")
+    assert incident is not None
+    assert [(entry.at, entry.text) for entry in incident.entries[:2]] == [
+        (began, "began, as the source says"),
+        (bench.clock.now(), "first seen"),
+    ]
+    assert "nobody took it for 1h" in bench.desk.postmortem("alert:98be")
+
+
 def test_the_postmortem_has_facts_and_roles_and_neither_names_nor_secrets(bench: Bench) -> None:
     key = story(bench)
     text = bench.desk.postmortem(key)

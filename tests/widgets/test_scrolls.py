@@ -44,7 +44,7 @@ async def test_a_matrix_of_many_tenants_draws_two_rows_per_step() -> None:
 async def test_a_narrow_matrix_scrolls_to_the_check_and_says_what_is_hidden() -> None:
     matrix = Matrix(samples.MATRIX)
     app = Holder(matrix)
-    async with app.run_test(size=(34, 12)) as pilot:
+    async with app.run_test(size=(26, 12)) as pilot:
         await pilot.pause()
         assert "+" in screen_text(app).splitlines()[0]
         await pilot.press(*["right"] * 5)

@@ -9,6 +9,7 @@ from stas_tui.gates.tools.claim import ClaimTask
 from stas_tui.gates.tools.complete import CommitChanges, OpenPullRequest
 from stas_tui.gates.tools.messages import AcknowledgeMessage, MessageAgent, Remember
 from stas_tui.gates.tools.retarget import RetargetPr
+from stas_tui.gates.tools.review_verdict import ReviewVerdict
 from stas_tui.gates.tools.silence import EndSilence, SilenceAlert
 from stas_tui.gates.tools.silence_longer import ExtendSilence
 from stas_tui.gates.tools.slack import SlackDm
@@ -21,6 +22,7 @@ TOOLS: tuple[type[Any], ...] = (
     CommitChanges,
     OpenPullRequest,
     RetargetPr,
+    ReviewVerdict,
     TransitionTask,
     CreateTask,
     FileFollowUps,

@@ -10,21 +10,27 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from stas_tui.isolation.code.words import Words
-from stas_tui.isolation.code.worker import packed
+from stas_tui.isolation.code.worker import READY, packed
 
 FILE_S = 30.0
 """Seconds that one file may take."""
+START_S = 60.0
+"""Seconds that a child may take until it can read."""
 _KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
 
 Facts = dict[str, Any]
 Item = tuple[str, str, bytes]
 """(blob hash, path, content)."""
+
+
+class ReaderBroken(RuntimeError):
+    """No reader could be started: a fault of the installation, and of no file."""
 
 
 def read_in_children(
@@ -34,7 +40,9 @@ def read_in_children(
     todo: queue.Queue[Item | None] = queue.Queue(maxsize=4 * count)
     done: queue.SimpleQueue[tuple[str, Facts] | BaseException] = queue.SimpleQueue()
     over = threading.Event()
-    children = [_Child(words, argv or [sys.executable, "-m", "stas_tui.isolation.code.worker"], file_s) for _ in range(count)]
+    children = [
+        _Child(words, argv or [sys.executable, "-m", "stas_tui.isolation.code.worker"], file_s) for _ in range(count)
+    ]
     threads = [threading.Thread(target=_work, args=(child, todo, done, over), daemon=True) for child in children]
     for thread in threads:
         thread.start()
@@ -99,20 +107,17 @@ class _Child:
         self._ended = False
 
     def read(self, path: str, data: bytes) -> Facts:
-        """The facts of a file, or why there are none. Raises `OSError` if no process can be started."""
+        """The facts of a file, or why there are none. Raises `OSError`, `ReaderBroken` if no reader starts."""
         process = self._running()
-        assert process.stdin is not None
-        assert process.stdout is not None
         try:
             head = json.dumps({"path": path, "bytes": len(data)}).encode()
-            process.stdin.write(head + b"\n" + data)
-            process.stdin.flush()
-            if not select.select([process.stdout], [], [], self._file_s)[0]:
-                self._stop()
-                return {"u": f"reading it took longer than {self._file_s:g} s"}
-            line = process.stdout.readline()
+            self._write(process, head + b"\n" + data)
+            line = self._line(process, self._file_s)
         except (BrokenPipeError, ValueError):
             line = b""
+        if line is None:
+            self._stop()
+            return {"u": f"reading it took longer than {self._file_s:g} s"}
         if not line.endswith(b"\n"):
             self._stop()
             return {"u": "the reader broke on it"}
@@ -127,16 +132,36 @@ class _Child:
 
     def _running(self) -> subprocess.Popen[bytes]:
         with self._lock:
-            if self._process is None:
-                if self._ended:
-                    raise ValueError("the children were ended")
-                self._process = subprocess.Popen(
-                    self._argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                    env=_environ(os.environ), cwd="/", start_new_session=True,
-                )  # fmt: skip
-                assert self._process.stdin is not None
-                self._process.stdin.write(self._hello)
-            return self._process
+            if self._process is not None:
+                return self._process
+            if self._ended:
+                raise ReaderBroken("the readers were ended")
+            process = self._process = subprocess.Popen(
+                self._argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                env=_environ(os.environ), cwd="/", start_new_session=True,
+            )  # fmt: skip
+        try:
+            self._write(process, self._hello)
+            ready = self._line(process, START_S)
+        except (BrokenPipeError, ValueError):
+            ready = b""
+        if ready != READY:
+            self._stop()
+            raise ReaderBroken("a reader of files did not start")
+        return process
+
+    @staticmethod
+    def _write(process: subprocess.Popen[bytes], data: bytes) -> None:
+        assert process.stdin is not None
+        process.stdin.write(data)
+        process.stdin.flush()
+
+    @staticmethod
+    def _line(process: subprocess.Popen[bytes], seconds: float) -> bytes | None:
+        """The next line that a child says; None if it says nothing for so long."""
+        assert process.stdout is not None
+        said = select.select([process.stdout], [], [], seconds)[0]
+        return process.stdout.readline() if said else None
 
     def _stop(self) -> None:
         with self._lock:

@@ -8,16 +8,18 @@ means is judged when the facts of all files stand side by side. Keys of a file's
     a  aliases of dependencies      v  routers with what their routes depend on
     i  routers that are included    M  middleware that looks at the caller
     d  functions that ask for the caller   r  routes (`routes.routes_of`)
+    p  routes that plainly ask who calls: how many, and how many of them touch rows
+    b  queries that are bound, in functions of which nothing else is kept: models to number
     j  jobs   q  jobs that are put into a queue   W  functions that a worker runs
     x  imports, name to `module.name`
     f  functions: q name, l line, h what holds the tenant, g how rows are compared with it, a loop over tenants,
-       p names checked together with it, s queries, k keys, c tenants that the client sent, R how a returned query is
-       bound
+       p names checked together with it, s queries that are not bound, B how many are, by their models, k keys,
+       c tenants that the client sent, R how a returned query is bound
 
-Keys of a query: l line, c code, v verb, m models, t tables of SQL text as [table, how bound, by key], b how bound,
-w columns held equal as [column, kind, name], o optional filter as [name, line, surely], r function that began it,
-n whether it stands inside another, x whether something unseen restricts it, z models that an outer join holds to a
-tenant, y whether it selects the tenant itself, e why SQL was not understood.
+Keys of a query: l line, c code, v verb, m models, t tables of SQL text as [table, how bound, by key], w columns held
+equal as [column, kind, name], o optional filter as [name, line, surely], r function that began it, n whether it stands
+inside another, x whether something unseen restricts it, z models that an outer join holds to a
+tenant, y whether it selects the tenant itself, A whether it runs for staff only, e why SQL was not understood.
 """
 
 from __future__ import annotations
@@ -39,11 +41,11 @@ from stas_tui.isolation.code.words import Words
 Facts = dict[str, Any]
 
 _TELLING = re.compile(
-    rb"\b(?:select|where|filter|query|execute\w*|objects|Depends|Annotated|APIRouter|include_router|Blueprint|Column"
-    rb"|mapped_column|relationship|Model|Base|delay|enqueue\w*|apply_async|actor|shared_task|task|cache\w*|redis|lock"
-    rb"|put_object|upload_file\w*|route|add_middleware|fetch\w*|delete|update)\b"
+    rb"\b(?:select|where|filter|query|execute\w*|objects|Depends|Annotated|\w*Router|include_router|Blueprint|Column"
+    rb"|mapped_column|relationship|Model|\w*Base|\w*Mixin|Repository|delay|enqueue\w*|apply_async|actor|shared_task|task"
+    rb"|\w*cache\w*|redis|lock|put_object|upload_file\w*|route|add_middleware|fetch\w*|delete|update|Request|Security|send"
+    rb"|current_user|jwt|create_table)\b|\.get\(\s*[A-Z]\w*\s*,"
 )
-_HEAD = 4_096
 
 
 def read(path: str, data: bytes, words: Words) -> Facts:
@@ -73,6 +75,7 @@ class _File:
         self._lines = source.splitlines()
         self._constants: dict[str, ast.expr] = {}
         self._facts: Facts = {}
+        self._bound: dict[str, int] = {}
 
     def facts(self) -> Facts:
         """Read the whole file."""
@@ -80,12 +83,14 @@ class _File:
             self._top(statement)
         main = FunctionReader(None, self._words, self._lines, self._constants)
         main.block([s for s in self._tree.body if not isinstance(s, ast.Import | ast.ImportFrom)])
-        self._calls(main, {})
-        self._keep(main, "", self._tree, None, self._tree.body)
+        self._calls(main)
+        self._keep(main, "", self._tree, self._tree.body)
         for node in main.inner:
             self._definition(node, "", None, None)
         if any("create_table" in line or "Table(" in line for line in self._lines):
             self._add("T", *models.created_tables(self._tree, self._words))
+        if self._bound:
+            self._facts["b"] = self._bound
         return self._facts
 
     def _add(self, key: str, *values: object) -> None:
@@ -124,15 +129,13 @@ class _File:
         name = f"{prefix}{node.name}"
         asked = sorted({to for part in node.body for to in routes.class_dependencies(part)})
         model = models.model(node, self._words)
-        if model is not None or asked:
-            model = model or {"n": node.name, "l": node.lineno}
-            if any(kind == "self" for kind, _ in held(node, self._words)):
-                model["h"] = 1
-            self._add("m", model | ({"d": asked} if asked else {}))
+        more = {"d": asked, "h": int(any(kind == "self" for kind, _ in held(node, self._words)))}
+        kept = {key: value for key, value in more.items() if value}
+        if model is not None or kept:
+            self._add("m", {"n": node.name, **(model or {}), **kept})
         for statement in node.body:
-            if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.List | ast.Tuple):
-                if tail(statement.targets[0]) in ("functions", "cron_jobs") and "Worker" in node.name:
-                    self._add("W", *(tail(item) for item in statement.value.elts if tail(item)))
+            if "Worker" in node.name:
+                self._add("W", *_run_by_worker(statement))
             self._definition(statement, f"{name}.", node, None)
 
     def _function(
@@ -140,49 +143,63 @@ class _File:
     ) -> None:
         name = f"{prefix}{node.name}"
         found = list(routes.routes_of(node, owner, name, self._words))
-        self._add("r", *found)
         asked = routes.asks(node, self._words)
-        if not found and (asked["d"] or asked.get("i")) and (asked.get("i") or _depends(asked)):
-            self._facts.setdefault("d", {})[node.name] = {key: asked[key] for key in ("d", "i", "t") if asked.get(key)}
+        if not found and (kept := _dependency(asked)):
+            self._facts.setdefault("d", {})[node.name] = kept
         if (task := shared.task_of(node, self._words)) is not None:
             self._add("j", task)
         reader = FunctionReader(node, self._words, self._lines, self._constants, outer)
         reader.block(node.body)
-        self._keep(reader, name, node, owner, node.body)
+        self._routes(found, reading=bool(reader.reader.queries))
+        self._keep(reader, name, node, node.body, serves=any(not routes.plainly_asks(route) for route in found))
         for inner in reader.inner:
             self._definition(inner, f"{name}.", None, reader.names)
 
     # what a function leaves ------------------------------------------------------------------------
 
+    def _routes(self, found: list[Facts], *, reading: bool) -> None:
+        """Keep routes that must be judged, and count those that plainly ask who calls."""
+        self._add("r", *(route for route in found if not routes.plainly_asks(route)))
+        plain = [route for route in found if routes.plainly_asks(route)]
+        if plain:
+            total, judged = self._facts.get("p", (0, 0))
+            self._facts["p"] = [total + len(plain), judged + sum(routes.touches(route, reading) for route in plain)]
+
     def _keep(
-        self, reader: FunctionReader, name: str, node: ast.AST, owner: ast.ClassDef | None, body: list[ast.stmt]
+        self, reader: FunctionReader, name: str, node: ast.AST, body: list[ast.stmt], *, serves: bool = False
     ) -> None:
         entry: Facts = {}
-        if sites := [site for query in reader.reader.queries for site in self._site(reader, query)]:
-            entry["s"] = sites
+        open_, bound = self._sites(reader)
         keys = [key for call in reader.reader.calls if (key := shared.key_of(call, reader.names.locals, self._words))]
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            if kept := shared.cached_function(node, self._words):
-                keys.append(kept)
-        if keys:
-            entry["k"] = keys
-        sent = list(self._sent(reader, node)) if name else []
-        if sent:
-            entry["c"] = sent
-        bound = {reader.bound(query) for query in reader.returned if not query.text}
-        if bound:
-            entry["R"] = "" if "" in bound else sorted(bound)[0]
+        kept = shared.cached_function(node, self._words) if isinstance(node, _DEFS) else None
+        more: Facts = {
+            "s": open_,
+            "B": bound,
+            "k": [*keys, *([kept] if kept else [])],
+            "c": list(self._sent(reader, node)) if name else [],
+        }
+        entry = {key: value for key, value in more.items() if value}
+        returned = {reader.bound(query) for query in reader.returned if not query.text}
+        if returned:
+            entry["R"] = "" if "" in returned else sorted(returned)[0]
         if name:
-            self._calls(reader, entry)
+            self._calls(reader)
         if not entry:
             return
-        scope = node if name else ast.Module([s for s in body if not isinstance(s, _SCOPES)], [])
-        holds = list(dict.fromkeys(f"{kind} {what}" for kind, what in held(scope, self._words)))[:6]
-        more = {"h": holds, "g": guard_of(scope, self._words), "a": reader.loops, "p": reader.together() if sites else []}
-        entry |= {key: value for key, value in more.items() if value}
-        self._add("f", {"q": name, "l": getattr(node, "lineno", 1), **entry})
+        if entry.keys() == {"B"} and not serves:
+            for names, number in bound.items():
+                self._bound[names] = self._bound.get(names, 0) + number
+            return
+        if entry.keys() - {"B", "R"}:
+            scope = node if name else ast.Module([s for s in body if not isinstance(s, _SCOPES)], [])
+            holds = list(dict.fromkeys(f"{kind} {what}" for kind, what in held(scope, self._words)))[:6]
+            beside = {"h": holds, "g": guard_of(scope, self._words), "a": reader.loops, "l": getattr(node, "lineno", 1)}
+            entry |= {key: value for key, value in beside.items() if value}
+            if open_ and (together := reader.together()):
+                entry["p"] = together
+        self._add("f", {"q": name, **entry})
 
-    def _calls(self, reader: FunctionReader, _: Facts) -> None:
+    def _calls(self, reader: FunctionReader) -> None:
         for call in reader.reader.calls:
             if (job := shared.enqueued(call, self._words)) is not None:
                 self._add("q", job)
@@ -193,36 +210,55 @@ class _File:
         for call in reader.reader.calls:
             if not (source := routes.sent_tenant(call, self._words)):
                 continue
-            name = next((name for name, value in reader.names.locals.items() if _holds_call(value, call)), "")
+            name = next((name for name, value in reader.names.locals.items() if _is_call(value, call)), "")
             beside = routes.beside(node, name, self._words) if name else []
             yield {"l": call.lineno, "n": name, "w": source, "b": beside}
 
-    def _site(self, reader: FunctionReader, query: Query) -> Iterator[Facts]:
-        if query.text:
-            yield from classified(reader, query, self._words)
-            return
-        if not query.models or (query.helper and not query.filtered):
-            return
-        outers = _around(query, reader.reader.queries)
-        if any(reader.bound(outer) for outer in outers):
-            return
-        bound = reader.bound(query)
-        optional = None if bound else reader.optional(query) or (reader.returned_early(query) if not outers else None)
-        site: Facts = {"l": query.line, "c": query.code, "v": query.verb, "m": query.models[:6]}
-        equal = list(dict.fromkeys((e.column, e.kind, e.name) for e in query.equal))
+    def _sites(self, reader: FunctionReader) -> tuple[list[Facts], dict[str, int]]:
+        """Queries that are not bound everywhere, and how many are, by their models."""
+        open_: list[Facts] = []
+        bound: dict[str, int] = {}
+        for query in reader.reader.queries:
+            if query.text:
+                open_ += classified(reader, query, self._words)
+            elif query.models and (query.filtered or not query.helper):
+                outers = _around(query, reader.reader.queries)
+                if any(reader.bound(outer) for outer in outers):
+                    continue
+                if reader.bound(query):
+                    names = ",".join(query.models[:6])
+                    bound[names] = bound.get(names, 0) + 1
+                else:
+                    open_.append(self._site(reader, query, alone=not outers))
+        return open_, bound
+
+    def _site(self, reader: FunctionReader, query: Query, *, alone: bool) -> Facts:
+        optional = reader.optional(query) or (reader.returned_early(query) if alone else None)
+        equal = dict.fromkeys((e.column, e.kind, e.name) for e in query.equal)
         more: Facts = {
-            "b": bound,
-            "w": [] if bound else [list(e) for e in equal[:8]],
+            "w": [list(e) for e in equal][:8],
             "o": list(optional) if optional else [],
             "r": query.helper,
             "n": int(query.inner),
             "x": int(query.opaque),
             "z": query.settled,
             "y": int(query.finds),
+            "A": int(reader.for_staff(query)),
         }
-        yield site | {key: value for key, value in more.items() if value}
+        site: Facts = {"l": query.line, "c": query.code, "v": query.verb, "m": query.models[:6]}
+        return site | {key: value for key, value in more.items() if value}
 
 
+def _run_by_worker(node: ast.stmt) -> list[str]:
+    """Functions that a worker's settings list."""
+    if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.List | ast.Tuple):
+        return []
+    return [
+        tail(item) for item in node.value.elts if tail(node.targets[0]) in ("functions", "cron_jobs") and tail(item)
+    ]
+
+
+_DEFS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -234,11 +270,25 @@ def _around(query: Query, queries: list[Query]) -> list[Query]:
     return found[1:]
 
 
-def _depends(asked: Facts) -> bool:
-    """Whether a function asks for more than plain types: then it may be a dependency itself."""
-    return any(not name.startswith("@") or not name[1:2].islower() for name in asked["d"])
+def _dependency(asked: Facts) -> Facts:
+    """What a function asks for, if routes may depend on it; most functions only take values."""
+    names = [name for name in asked["d"] if not name.startswith("@") or routes.is_identity(name)]
+    if not names and not asked.get("i"):
+        return {}
+    found = {"i": asked["i"]} if asked.get("i") else {"d": names}
+    return found | ({"t": sorted(asked["t"])} if asked.get("t") else {})
 
 
-def _holds_call(value: ast.expr, call: ast.Call) -> bool:
-    return any(part is call for part in ast.walk(value))
-
+def _is_call(value: ast.expr, call: ast.Call) -> bool:
+    """Whether a value is what a call gives, at most converted; a function that gets it may have checked it."""
+    while value is not call:
+        match value:
+            case ast.Await(value=inner) | ast.BoolOp(values=[inner, *_]):
+                value = inner
+            case ast.Call(func=ast.Attribute(value=inner, attr="strip" | "lower")):
+                value = inner
+            case ast.Call(func=ast.Name(id="int" | "str" | "UUID"), args=[inner]):
+                value = inner
+            case _:
+                return False
+    return True

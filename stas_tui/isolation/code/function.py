@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from stas_tui.isolation.code.lists import listed
 from stas_tui.isolation.code.predicates import Names
 from stas_tui.isolation.code.query import Binding, Query, Test
 from stas_tui.isolation.code.reader import Reader
@@ -30,8 +31,9 @@ _GUARD = re.compile(
     r"|^_?(authorize|authorise|check_object_permissions|enforce|can|may|permits?)$"
     r"|^_?(get|fetch|load|find|resolve)_.*(_for_user|_for_tenant|_for_org|_or_403|_authorized|_accessible)$"
 )
+_STAFF = re.compile(r"(^|_)(is_)?(admin|superuser|staff|system|internal|root|service_account)s?$")
 _OWNER = re.compile(r"(^|_)(user|owner|author|creator|member|account|created_by)(_id)?$")
-_MISSING_CALLS = frozenset({"get", "getattr", "getenv", "pop", "getlist", "first", "one_or_none", "scalar_one_or_none"})
+_MISSING_CALLS = listed("get getattr getenv pop getlist first one_or_none scalar_one_or_none")
 _ADDS = frozenset({"append", "add", "insert", "extend"})
 
 
@@ -39,7 +41,12 @@ class FunctionReader:
     """Walks the statements of a function in order."""
 
     def __init__(
-        self, node: _Def | None, words: Words, lines: list[str], constants: dict[str, ast.expr], outer: Names | None = None
+        self,
+        node: _Def | None,
+        words: Words,
+        lines: list[str],
+        constants: dict[str, ast.expr],
+        outer: Names | None = None,
     ) -> None:
         self.words = words
         self.names = Names()
@@ -244,9 +251,13 @@ class FunctionReader:
 
     def needed(self, test: Test) -> str:
         """The tenant's name without which a place is not reached; empty if it does not depend on one."""
-        assert isinstance(test.node, ast.If)
-        names = _needed(test.node.test, self.words) if test.taken else _absent(test.node.test, self.words)
+        names = (_needed if test.taken else _absent)(_condition(test), self.words)
         return next(iter(names), "")
+
+    @staticmethod
+    def for_staff(query: Query) -> bool:
+        """Whether a query begins under a condition on the caller being staff."""
+        return any(_STAFF.search(name) for test in query.tests for name in names_in(_condition(test)))
 
     def is_sure(self, name: str) -> bool:
         """Whether a tenant's name was found to hold one before."""
@@ -263,6 +274,11 @@ class FunctionReader:
             if query.bindings:
                 found |= {equal.name for equal in query.equal if equal.name}
         return sorted(name for name in found if name in self.names.params or name in self.names.locals)
+
+
+def _condition(test: Test) -> ast.expr:
+    assert isinstance(test.node, ast.If)
+    return test.node.test
 
 
 def _absent(test: ast.expr, words: Words) -> list[str]:

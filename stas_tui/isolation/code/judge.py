@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stas_tui.isolation.code.known import Known
+from stas_tui.isolation.code.sql.schema import GUESSED_KEYS
 from storage.check_records import Lead
 
 Facts = dict[str, Any]
 
-OPTIONAL, UNUSED, NATURAL, NOWHERE = "optional-filter", "unused-tenant", "natural-key", "no-tenant"
+OPTIONAL, UNUSED, NATURAL = "optional-filter", "unused-tenant", "natural-key"
+NOWHERE, ALONE = "no-tenant", "key-alone"
+"""Where the function has no tenant at hand: read by anything, or by the key of one row. Notes, not questions."""
 
 _NOBODY = "the query"
+_NOBODYS: Facts = {"q": ""}
 _OF_A_USER = re.compile(r"^(user|member|owner|author|creator|assignee|created_by|requested_by)(_id)?$")
 _CREDENTIAL = re.compile(
     r"(^|_)(hash|hashed|token|secret|digest|api_key|apikey|signature|nonce|fingerprint_hash|key_hash|password|otp|jti"
@@ -57,27 +61,41 @@ class QueryJudge:
     def leads(self, paths: list[str] | None = None) -> Iterator[Lead]:
         """Every lead, in order of path and line."""
         for path in sorted(self._known.files) if paths is None else paths:
-            for function in self._known.files[path].get("f", ()):
+            facts = self._known.files[path]
+            if "b" in facts:
+                self._bound(path, _NOBODYS, facts["b"])
+            for function in facts.get("f", ()):
+                if bound := function.get("B"):
+                    self._bound(path, function, bound)
+                if "s" not in function:
+                    continue
                 seen: dict[str, int] = {}
                 reported = False
-                for site in sorted(function.get("s", ()), key=lambda site: site.get("n", 0)):
+                for site in sorted(function["s"], key=lambda site: site.get("n", 0)):
                     if site.get("n") and reported:
                         continue
                     found = list(self._site(path, function, site, seen))
                     reported |= bool(found)
                     yield from found
 
+    def _bound(self, path: str, function: Facts, bound: dict[str, int]) -> None:
+        """Count queries that are bound, if they are on tables of tenants."""
+        for names, number in bound.items():
+            if self._owned(path, function, {"m": names.split(",")}):
+                self.counted.statements += number
+                self.counted.bound += number
+
     def _site(self, path: str, function: Facts, site: Facts, seen: dict[str, int]) -> Iterator[Lead]:
         if site.get("e"):
             self.counted.unparsed += 1
             return
-        owned = self._owned(function, site)
+        owned = self._owned(path, function, site)
         if not owned:
             if site.get("o") and not self._only_root(site) and not self._begun_elsewhere(site):
                 yield from self._optional(path, function, site, self._subject(site), seen)
             return
         self.counted.statements += 1
-        if site.get("b") or not self._open(site, owned):
+        if not self._open(site, owned):
             self.counted.bound += 1
             return
         if site.get("x") or self._begun_elsewhere(site):
@@ -89,13 +107,15 @@ class QueryJudge:
 
     # whose rows ------------------------------------------------------------------------------------
 
-    def _owned(self, function: Facts, site: Facts) -> list[str]:
+    def _owned(self, path: str, function: Facts, site: Facts) -> list[str]:
         """Models or tables of tenants in a query."""
+        imported = self._known.files[path].get("x", {})
         if tables := site.get("t"):
             return [table for table, _, _ in tables if self._owns_table(table)]
         names = []
         for model in site.get("m", ()):
             name = self._known.repository_model(self._class(function)) if model == "*" else model
+            name = imported[name].rpartition(".")[2] if name in imported else name
             if name and name not in site.get("z", ()) and self._known.belongs(name):
                 names.append(name)
         return names
@@ -127,24 +147,20 @@ class QueryJudge:
     @staticmethod
     def _subject(site: Facts) -> str:
         tables = [table for table, how, _ in site.get("t", ()) if not how]
-        return (tables or [model for model in site.get("m", ()) if model != "*"] or [_NOBODY])[0]
+        return str((tables or [model for model in site.get("m", ()) if model != "*"] or [_NOBODY])[0])
 
     # what is said ----------------------------------------------------------------------------------
 
-    def _optional(
-        self, path: str, function: Facts, site: Facts, subject: str, seen: dict[str, int]
-    ) -> Iterator[Lead]:
+    def _optional(self, path: str, function: Facts, site: Facts, subject: str, seen: dict[str, int]) -> Iterator[Lead]:
         name, line, surely = site["o"]
         staff = self._words.is_staff(path, function["q"])
         accuses = self._accuse and bool(surely) and not staff and subject != _NOBODY
-        text = f"{function['q']} reads {subject} of every tenant when {name} is missing: the filter stands under a condition"
+        text = f"{function['q']} reads {subject} of every tenant when {name} is missing"
         if staff:
             self.counted.staff += 1
         yield self._lead(OPTIONAL, text, path, function, site, subject, seen, line=line, accuses=accuses)
 
-    def _unscoped(
-        self, path: str, function: Facts, site: Facts, subject: str, seen: dict[str, int]
-    ) -> Iterator[Lead]:
+    def _unscoped(self, path: str, function: Facts, site: Facts, subject: str, seen: dict[str, int]) -> Iterator[Lead]:
         if self._words.is_staff(path, function["q"]) or function.get("a"):
             self.counted.staff += 1
             return
@@ -156,15 +172,18 @@ class QueryJudge:
         unique = any(self._known.is_unique(subject, column) for column, kind, _ in equal if kind != "const")
         ids = [column for column, kind, _ in equal if column.endswith("_id") and kind != "const"]
         if by_key and not unique and not ids:
-            text = f"{function['q']} looks up {subject} by {by_key[0]}, which is unique in a tenant only, without the tenant"
+            text = f"{function['q']} looks up {subject} by {by_key[0]}, unique in a tenant only, without the tenant"
             yield self._lead(NATURAL, text, path, function, site, subject, seen)
         elif holds := self._holds(function):
             where = holds.partition(" ")[2]
             text = f"{function['q']} holds the tenant ({where}) and reads {subject} without it"
             yield self._lead(UNUSED, text, path, function, site, subject, seen)
         else:
-            text = f"{function['q']} reads {subject} without a tenant, and has none at hand"
-            yield self._lead(NOWHERE, text, path, function, site, subject, seen, severity="note")
+            key = next((c for c, kind, _ in equal if kind != "const" and (c in GUESSED_KEYS or c.endswith("_id"))), "")
+            by = f" by {key} alone" if key else ""
+            text = f"{function['q']} reads {subject}{by} without a tenant, and has none at hand"
+            rule = ALONE if key else NOWHERE
+            yield self._lead(rule, text, path, function, site, subject, seen, severity="note")
 
     def _holds(self, function: Facts) -> str:
         for kind in ("param", "field", "self", "caller"):
@@ -180,6 +199,8 @@ class QueryJudge:
         together = set(function.get("p", ()))
         if any(_CREDENTIAL.search(column) or _CREDENTIAL.search(name) for column, _, name in equal):
             return "found by a secret"
+        if site.get("A"):
+            return "for staff only"
         if site.get("y") and equal:
             return "finds the tenant"
         if any(_OF_A_USER.match(column) for column, kind, _ in equal if kind != "const"):
@@ -192,8 +213,7 @@ class QueryJudge:
             return "compared in the same function"
         if any(kind in ("param", "local", "input") and name in together for _, kind, name in equal):
             return "checked together with the tenant"
-        scoped = any(other.get("b") for other in function.get("s", ()) if other is not site)
-        if scoped and any(kind == "local" for _, kind, _ in equal):
+        if "B" in function and any(kind == "local" for _, kind, _ in equal):
             return "found by rows of the tenant"
         return ""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stas_tui.isolation.code.known import Known
-from stas_tui.isolation.code.routes import is_identity, is_open
+from stas_tui.isolation.code.routes import is_identity, touches
 from stas_tui.isolation.code.words import CALLERS
 from storage.check_records import Lead
 
@@ -40,18 +40,22 @@ def judge_routes(known: Known) -> Routes:
     seen = Routes(middleware=known.middleware)
     for path in sorted(known.files):
         facts = known.files[path]
-        reading = {f["q"] for f in facts.get("f", ()) if f.get("s")}
+        staff = known.words.is_staff(path, "")
+        if "p" in facts:
+            seen.total += facts["p"][0]
+            seen.judged += 0 if staff else facts["p"][1]
+        reading = {f["q"] for f in facts.get("f", ()) if "s" in f or "B" in f} if "r" in facts else set()
         for route in facts.get("r", ()):
             seen.total += 1
             how = _asked(known, path, route)
-            touches = "{" in route["p"] or "<" in route["p"] or route["f"] in reading or bool(route.get("t"))
-            if touches and not is_open(route["p"]) and not known.words.is_staff(path, ""):
+            if not staff and touches(route, route["f"] in reading):
                 seen.judged += 1
                 if not how:
                     seen.bare.append(_bare(path, route))
             seen.client += _client(known, path, route, how)
         for function in facts.get("f", ()):
-            seen.client += _sent(known, path, function)
+            if "c" in function:
+                seen.client += _sent(known, path, function)
     return seen
 
 
@@ -105,7 +109,7 @@ def _sent(known: Known, path: str, function: Facts) -> Iterator[Lead]:
     """Tenants that a function reads out of a request by itself."""
     for sent in function.get("c", ()):
         beside = sent.get("b", [])
-        if not sent.get("n") or not function.get("s") or known.words.is_staff(path, function["q"]):
+        if not sent.get("n") or not ("s" in function or "B" in function) or known.words.is_staff(path, function["q"]):
             continue
         if function.get("g") or any(n == "compared" or n.endswith("()") or n in CALLERS for n in beside):
             continue

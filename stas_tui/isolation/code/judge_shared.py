@@ -31,7 +31,7 @@ def judge_keys(known: Known) -> Shared:
         for function in known.files[path].get("f", ()):
             keys = function.get("k", ())
             seen.keys += len(keys)
-            if known.words.is_staff(path, function["q"]) or not _touches_tenants(known, function):
+            if not keys or known.words.is_staff(path, function["q"]) or not _touches_tenants(known, function):
                 continue
             for key in keys:
                 if not key["t"] and not key["o"]:
@@ -43,12 +43,10 @@ def _touches_tenants(known: Known, function: Facts) -> bool:
     """Whether a function holds a tenant, or reads a table of tenants."""
     if any(not entry.startswith("caller ") for entry in function.get("h", ())):
         return True
-    for site in function.get("s", ()):
-        if any(known.belongs(model) for model in site.get("m", ())) or any(
-            known.tables.get(table) for table, _, _ in site.get("t", ())
-        ):
-            return True
-    return False
+    models = [model for site in function.get("s", ()) for model in site.get("m", ())]
+    models += [model for names in function.get("B", ()) for model in names.split(",")]
+    tables = (table for site in function.get("s", ()) for table, _, _ in site.get("t", ()))
+    return any(known.belongs(model) for model in models) or any(known.tables.get(table) for table in tables)
 
 
 def _key(path: str, function: Facts, key: Facts) -> Lead:
@@ -68,12 +66,16 @@ def judge_jobs(known: Known) -> Shared:
         run_by_workers |= set(facts.get("W", ()))
         for job in facts.get("q", ()):
             sent.setdefault(job["n"], []).append((path, job))
+    run = run_by_workers | sent.keys()
     for path in sorted(known.files):
         facts = known.files[path]
-        functions = {f["q"].rpartition(".")[2]: f for f in facts.get("f", ())}
         tasks = {task["f"]: task for task in facts.get("j", ())}
-        for name in functions.keys() & (run_by_workers | sent.keys()) - tasks.keys():
-            tasks[name] = {"n": name, "f": name, "l": functions[name]["l"], "t": "", "b": ""}
+        functions = {}
+        for function in facts.get("f", ()):
+            name = function["q"].rpartition(".")[2]
+            if name in tasks or name in run:
+                functions[name] = function
+                tasks.setdefault(name, {"n": name, "f": name, "t": "", "b": ""})
         for name, task in tasks.items():
             places = [place for key in dict.fromkeys((task["n"], name)) for place in sent.get(key, ())]
             seen.jobs += 1
@@ -90,11 +92,7 @@ def _job(
         return
     if any(entry.startswith(("param ", "field ")) for entry in function.get("h", ())):
         return
-    open_sites = [
-        site
-        for site in function.get("s", ())
-        if not site.get("b") and any(known.belongs(model) for model in site.get("m", ()))
-    ]
+    open_sites = [site for site in function.get("s", ()) if any(known.belongs(model) for model in site.get("m", ()))]
     by_rows = [site for site in open_sites if any(entry[1] in ("param", "local") for entry in site.get("w", ()))]
     if not by_rows or not places:
         return

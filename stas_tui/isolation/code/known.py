@@ -14,6 +14,11 @@ Facts = dict[str, Any]
 _DEPTH = 8
 
 
+def _shows_column(how: str) -> bool:
+    """Whether the way in which a statement binds a table shows that it has a tenant column."""
+    return how.endswith(" = parameter") or how == "the tenant is written"
+
+
 class Known:
     """Answers questions over the facts of all files. Files are given by path."""
 
@@ -45,6 +50,10 @@ class Known:
         for name, same in self.models.items():
             if table := same[0].get("t", ""):
                 found[plain(table)] = found.get(plain(table), False) or bool(self.belongs(name))
+        for facts in self.files.values():
+            for function in facts.get("f", ()):
+                for site in function.get("s", ()):
+                    found |= {table: True for table, how, _ in site.get("t", ()) if _shows_column(how)}
         return found
 
     def belongs(self, model: str) -> bool | None:
@@ -87,10 +96,7 @@ class Known:
         """Whether a column names one row of all tenants."""
         if column in GUESSED_KEYS:
             return True
-        for ancestor in self._line(model, 0):
-            if column in ancestor.get("u", ()):
-                return True
-        return False
+        return any(column in ancestor.get("u", ()) for ancestor in self._line(model, 0))
 
     def _line(self, model: str, depth: int) -> Iterator[Facts]:
         """A class and its bases."""
@@ -173,7 +179,7 @@ class Known:
             targets = self.aliases.get(name[1:], []) if name.startswith("@") else [name]
             for target in targets:
                 asked = self._dependencies.get(target)
-                if asked and tenant in asked.get("t", {}) and self.asks_who(target):
+                if asked and tenant in asked.get("t", ()) and self.asks_who(target):
                     return target
                 if depth < 3 and asked and (found := self.checks_tenant(asked.get("d", []), tenant, depth + 1)):
                     return found
@@ -194,43 +200,37 @@ class Known:
                     found[path, name] = asked
         for _ in range(_DEPTH):
             before = len(found)
-            for path, facts in self.files.items():
-                for one in facts.get("i", ()):
-                    asked = next((how for to in one["d"] if (how := self.asks_who(to))), "")
-                    asked = asked or next(
-                        (found[key] for key in self._router(path, one["v"]) if key in found), ""
-                    )
-                    if asked:
-                        for key in self._router(path, one["r"]):
-                            found.setdefault(key, asked)
+            for path, one in self._inclusions:
+                asked = next((how for to in one["d"] if (how := self.asks_who(to))), "")
+                asked = asked or next((found[key] for key in self._router(path, one["v"]) if key in found), "")
+                for key in self._router(path, one["r"]) if asked else ():
+                    found.setdefault(key, asked)
             if len(found) == before:
                 break
         return found
 
+    @cached_property
+    def _inclusions(self) -> list[tuple[str, Facts]]:
+        return [(path, one) for path, facts in self.files.items() for one in facts.get("i", ())]
+
     def _router(self, path: str, name: str) -> list[tuple[str, str]]:
         """The routers that a name in a file may stand for."""
+        if name in self.files[path].get("v", {}):
+            return [(path, name)]
         imports = self.files[path].get("x", {})
         first, _, rest = name.partition(".")
         full = f"{imports.get(first, first)}.{rest}".strip(".").split(".")
-        if (path, name) in self._routers:
-            return [(path, name)]
-        variable, module = full[-1], full[-2] if len(full) > 1 else ""
-        near = [
-            key
-            for key in self._routers_named.get(variable, ())
-            if not module or key[0].removesuffix("/__init__.py").removesuffix(".py").rpartition("/")[2] == module
-        ]
-        if near or module:
-            return near
-        return self._routers_named.get(variable, []) if variable != "router" else []
+        if len(full) > 1:
+            return self._routers.get((full[-2], full[-1]), [])
+        return self._routers.get(("", full[0]), []) if full[0] != "router" else []
 
     @cached_property
-    def _routers(self) -> frozenset[tuple[str, str]]:
-        return frozenset((path, name) for path, facts in self.files.items() for name in facts.get("v", {}))
-
-    @cached_property
-    def _routers_named(self) -> dict[str, list[tuple[str, str]]]:
-        found: dict[str, list[tuple[str, str]]] = {}
-        for path, name in sorted(self._routers):
-            found.setdefault(name, []).append((path, name))
+    def _routers(self) -> dict[tuple[str, str], list[tuple[str, str]]]:
+        """(module or empty, variable) to routers as (path, variable)."""
+        found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for path in sorted(self.files):
+            module = path.removesuffix("/__init__.py").removesuffix(".py").rpartition("/")[2]
+            for name in self.files[path].get("v", {}):
+                found.setdefault((module, name), []).append((path, name))
+                found.setdefault(("", name), []).append((path, name))
         return found

@@ -6,12 +6,18 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
+from stas_tui.isolation.code.lists import listed
 from stas_tui.isolation.code.shapes import is_class, tail, text_of
 from stas_tui.isolation.code.words import Words
 
-_COLUMNS = frozenset({"Column", "mapped_column", "Field", "ForeignKey", "OneToOneField", "declared_attr", "ForeignKeyField"})
+_COLUMNS = listed("Column mapped_column Field ForeignKey OneToOneField declared_attr ForeignKeyField")
 _RELATIONS = frozenset({"relationship", "Relationship", "ForeignKey", "OneToOneField", "ForeignKeyField"})
 _UNIQUES = frozenset({"UniqueConstraint", "Index"})
+
+_NO_MODELS = listed(
+    "BaseModel Enum StrEnum IntEnum Exception ValueError RuntimeError TypedDict NamedTuple str int dict list"
+    " tuple BaseSettings TestCase Thread ABCMeta type Response BaseHTTPMiddleware Base64"
+)
 
 
 def model(node: ast.ClassDef, words: Words) -> dict[str, Any] | None:
@@ -26,7 +32,7 @@ def model(node: ast.ClassDef, words: Words) -> dict[str, Any] | None:
     table = model_name = ""
     orm = any(keyword.arg == "table" for keyword in node.keywords)
     for name, value, hint in _attributes(node):
-        if name == "__tablename__" or name == "db_table":
+        if name in ("__tablename__", "db_table"):
             table, orm = text_of(value) or "", True
         elif name in ("model", "_model", "model_class") and value is not None and is_class(tail(value)):
             model_name = tail(value)
@@ -39,9 +45,9 @@ def model(node: ast.ClassDef, words: Words) -> dict[str, Any] | None:
                 columns.append(name)
             if made and isinstance(value, ast.Call) and _unique(value):
                 unique.append(name)
-    if not (columns or table or model_name or orm or bases):
+    if not (columns or table or model_name or orm or set(bases) - _NO_MODELS):
         return None
-    found: dict[str, Any] = {"n": node.name, "l": node.lineno}
+    found: dict[str, Any] = {"n": node.name}
     parts = {"b": bases, "t": table, "c": columns, "u": unique, "p": model_name, "r": int(orm)}
     return {**found, **{key: value for key, value in parts.items() if value}}
 

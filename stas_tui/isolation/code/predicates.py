@@ -6,13 +6,25 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from stas_tui.isolation.code.lists import listed
 from stas_tui.isolation.code.query import Equal, Query, Test
-from stas_tui.isolation.code.shapes import dotted, is_class, is_input, is_none, names_in, speaks_of, tail, tenant_in, text_of
+from stas_tui.isolation.code.shapes import (
+    dotted,
+    is_class,
+    is_input,
+    is_none,
+    names_in,
+    speaks_of,
+    tail,
+    tenant_in,
+    text_of,
+)
 from stas_tui.isolation.code.words import CALLERS, Words
 
 _MEMBERS = frozenset({"in_", "any_", "contains", "is_not_distinct_from", "overlap", "has_any"})
-_TRUE = frozenset({"true", "True"})
-_KEYS = frozenset({"id", "uuid", "pk", "slug", "key", "name", "subdomain"})
+_AMBIGUOUS = frozenset({"role", "subject", "context", "identity", "principal", "auth"})
+"""Names of callers that are also names of columns: `role == role` says nothing of who calls."""
+_KEYS = listed("id uuid pk slug key name subdomain")
 _DEPTH = 40
 
 
@@ -165,7 +177,7 @@ class Predicates:
         if theirs or self.contains(other):
             return ""
         name = self.spoken(other)
-        return f"{column} == {name}" if name else ""
+        return f"{column} == {name}" if name and not (name == column and name in _AMBIGUOUS) else ""
 
     def column(self, node: ast.expr) -> str:
         """The column of a model that an expression is, also inside `col()`, `func.lower()` or a cast."""

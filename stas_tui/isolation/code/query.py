@@ -31,7 +31,7 @@ class Equal:
 
     column: str
     kind: str
-    """`param`, `input` (a field of what a client sent), `row` (a field of a row in hand), `local`, `const`, `caller`."""
+    """`param`, `input` (a field of what a client sent), `row` (of a row in hand), `local`, `const`, `caller`."""
     name: str = ""
 
 

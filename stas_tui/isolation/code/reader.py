@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+from stas_tui.isolation.code.lists import listed
 from stas_tui.isolation.code.predicates import Names, Predicates
 from stas_tui.isolation.code.query import Equal, Query, Test
 from stas_tui.isolation.code.shapes import SHOWN, model_of, tail, tenant_in
@@ -12,19 +13,25 @@ from stas_tui.isolation.code.strings import Texts, is_sql
 from stas_tui.isolation.code.words import Words
 
 _FILTERS = frozenset({"where", "filter", "filter_by", "having", "exclude", "and_where"})
-_FETCHES = frozenset({"get", "aget", "get_or_none", "get_or_404", "first_or_404", "get_object_or_404", "get_list_or_404"})
+_FETCHES = listed("get aget get_or_none get_or_404 first_or_404 get_object_or_404 get_list_or_404")
 _JOINS = frozenset({"join", "outerjoin", "join_from", "outerjoin_from", "select_from"})
-_ENDS = frozenset(
+_ENDS = listed(
     "all first one one_or_none scalar scalars scalar_one scalar_one_or_none count exists_ fetchone fetchall aall"
-    " acount afirst iterator get_or_none values_list paginate rowcount mappings unique tuples".split()
+    " acount afirst iterator get_or_none values_list paginate rowcount mappings unique tuples"
 )
-_RUNS = frozenset(
-    "execute scalars scalar exec stream stream_scalars fetch fetchall fetchone fetchrow fetchval fetch_all fetch_one"
-    " all first one list len paginate iterate_all get_one get_one_or_none get_all str print bool isinstance".split()
+_RUNS = listed(
+    "execute scalars scalar exec stream stream_scalars fetch fetchall fetchone fetchrow fetchval fetch_all"
+    " fetch_one all first one list len paginate iterate_all get_one get_one_or_none get_all str print bool"
+    " isinstance"
 )
-_TEXTS = frozenset(
-    "execute executemany text fetch fetchrow fetchval fetch_all fetch_one fetch_val iterate raw read_sql read_sql_query"
-    " execute_sql run_query query exec_driver_sql sql SQL mogrify cursor_execute executescript".split()
+_NEUTRAL = listed(
+    "values execution_options options order_by group_by distinct limit offset returning with_for_update correlate"
+    " correlate_except label subquery cte alias scalar_subquery exists union union_all intersect except_ add_columns"
+    " with_only_columns annotate select_related prefetch_related only defer using on_conflict_do_update"
+)
+_TEXTS = listed(
+    "execute executemany text fetch fetchrow fetchval fetch_all fetch_one fetch_val iterate raw read_sql"
+    " read_sql_query execute_sql run_query query exec_driver_sql sql SQL mogrify cursor_execute executescript"
 )
 _BEGINS = re.compile(r"(^|_)(statement|stmt|query|queryset|select|qs)$|^(get|build|base|make)_.*(statement|stmt|query)")
 _NO_TEXT = re.compile(r"(^|_)(parse|string|param|params|log|format|vector|search|url|graphql)(_|$)")
@@ -274,9 +281,7 @@ class Reader:
                 query.name(self._models(arg))
         if self.words.mentions(name) or name in self.words.helpers:
             query.bind(f"{name}()", self.tests, node.lineno)
-        elif name not in _ENDS and name not in ("values", "execution_options", "options", "order_by") and (
-            how := self.predicates.helps(node)
-        ):
+        elif name not in _ENDS | _NEUTRAL and (how := self.predicates.helps(node)):
             query.bind(how, self.tests, node.lineno)
         return None if name in _ENDS else query
 
@@ -329,8 +334,8 @@ class Reader:
             return next((found for arg in node.args if (found := self._listed(arg))), ())
         if not isinstance(node, ast.Name) or node.id not in self.names.lists:
             return ()
-        found = [tests for entry, tests in self.names.lists[node.id] if self._binding_entry(entry)]
-        return min(found, key=len) if found else ()
+        added = [tests for entry, tests in self.names.lists[node.id] if self._binding_entry(entry)]
+        return min(added, key=len) if added else ()
 
     def _binding_entry(self, entry: ast.expr) -> bool:
         if isinstance(entry, ast.Constant):

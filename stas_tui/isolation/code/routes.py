@@ -7,30 +7,37 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from stas_tui.isolation.code.lists import listed
 from stas_tui.isolation.code.shapes import arguments, dotted, is_class, names_in, speaks_of, tail, text_of
 from stas_tui.isolation.code.words import Words, snake
 
-METHODS = frozenset({"get", "post", "put", "patch", "delete", "head", "options", "route", "api_route", "websocket"})
+METHODS = listed("get post put patch delete head options route api_route websocket")
 _VERBS = METHODS - {"route", "api_route"}
 _DEPENDS = frozenset({"Depends", "Security", "Inject", "Provide", "FromDishka"})
-_SENT = frozenset({"headers", "args", "query_params", "form", "json", "cookies", "path_params", "GET", "POST", "values"})
-_IDENTITY = frozenset(
-    "user auth authn authz authed authenticated authenticate authenticator authentication authorization authorized"
-    " authorize authorise login logged token bearer jwt oauth oauth2 apikey identity principal permission permissions"
-    " permitted role roles scope scopes acl rbac subject actor admin superuser staff member membership owner credential"
-    " credentials security claims tenant organization org workspace caller signature hmac verified verify entity"
-    " requires require required protected secret".split()
+_SENT = listed("headers args query_params form json cookies path_params GET POST values")
+_IDENTITY = listed(
+    "user auth authn authz authed authenticated authenticate authenticator authentication authorization"
+    " authorized authorize authorise login logged token bearer jwt oauth oauth2 apikey identity principal"
+    " permission permissions permitted role roles scope scopes acl rbac subject actor admin superuser staff member"
+    " membership owner credential credentials security claims tenant organization org workspace caller signature"
+    " hmac verified verify entity requires require required protected secret"
 )
-_NOT_IDENTITY = frozenset(
-    "service repository repo store manager client dao crud factory settings config session db engine cache limiter rate"
-    " pagination sorting query create update schema params request".split()
+_NOT_IDENTITY = listed(
+    "service repository repo store manager client dao crud factory settings config session db engine cache"
+    " limiter rate pagination sorting query create update schema params request"
 )
 _BODY = re.compile(
     r"^(current_user|current_account|current_member|get_current_\w+|get_\w*user_from\w*|authenticat\w*|authoriz\w*"
     r"|\w*verify_\w*|verify|compare_digest|require_\w+|check_\w*(perm|access|auth|scope|member)\w*|request_user"
     r"|has_\w*perm\w*|jwt|decode_token\w*|login_user|construct_event)$"
 )
-_STATE = re.compile(r"(^|\.)(request|req|info\.context|g|self\.request)\.(state\.)?(user|auth|identity|account|role|tenant)\b")
+_STATE = re.compile(
+    r"(^|\.)(request|req|info\.context|g|self\.request)\.(state\.)?(user|auth|identity|account|role|tenant)\b"
+)
+_PLAIN = listed(
+    "UUID UUID4 Request Response Session AsyncSession Any Literal Path Query Body BackgroundTasks WebSocket"
+    " UploadFile Decimal Optional List Dict None"
+)
 _MIDDLEWARE = re.compile(r"Auth|Token|JWT|User|Login|Tenant|Identity|ApiKey|APIKey")
 _SECRET = re.compile(r"^(x_)?(api_?key|token|access_token|authorization|credentials?|signature|jwt|bearer)$")
 _OPEN = re.compile(
@@ -68,6 +75,19 @@ def routes_of(
             found["c"] = owner.name
         found["d"] = sorted({*found.get("d", ()), *given})
         yield found
+
+
+def plainly_asks(route: dict[str, Any]) -> bool:
+    """Whether a route looks at the caller by itself, and takes no tenant from the client: nothing is left to judge."""
+    return "t" not in route and bool(
+        route.get("i") or any(is_identity(name) for name in route.get("d", ()) if name[0] != "@")
+    )
+
+
+def touches(route: dict[str, Any], reading: bool) -> bool:
+    """Whether a route gets at rows of tenants, and is not open by its nature."""
+    ids = "{" in route["p"] or "<" in route["p"]
+    return (ids or reading or bool(route.get("t"))) and not is_open(route["p"])
 
 
 def _head(decorator: ast.expr) -> tuple[str, str, str, ast.Call] | None:
@@ -129,7 +149,8 @@ def _alias(annotation: ast.expr | None) -> list[str]:
     if annotation is None:
         return []
     if isinstance(annotation, ast.Name | ast.Attribute):
-        return [f"@{tail(annotation)}"]
+        name = tail(annotation)
+        return [f"@{name}"] if is_class(name) and name not in _PLAIN else []
     if isinstance(annotation, ast.Subscript) and tail(annotation.value) == "Annotated":
         parts = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
         calls = [part for meta in parts[1:] for part in ast.walk(meta) if isinstance(part, ast.Call)]
@@ -174,9 +195,8 @@ def _identity(node: ast.AST) -> str:
                 return part.attr
         elif isinstance(part, ast.Name) and _BODY.match(part.id):
             return part.id
-        elif isinstance(part, ast.Constant) and isinstance(part.value, str):
-            if part.value.lower() in ("authorization", "x-api-key", "api-key", "x-signature"):
-                return part.value
+        elif (text := text_of(part)) and text.lower() in ("authorization", "x-api-key", "api-key", "x-signature"):
+            return text
     return ""
 
 
@@ -214,7 +234,7 @@ def sent_tenant(call: ast.Call, words: Words) -> str:
     key, source = text_of(call.args[0]), tail(call.func.value)
     if isinstance(call.func.value, ast.Call):
         source = tail(call.func.value.func)
-    if not key or source not in _SENT and source != "get_json":
+    if not key or (source not in _SENT and source != "get_json"):
         return ""
     return f"{source} {key}" if words.holds(snake(key.replace("-", "_"))) else ""
 

@@ -21,6 +21,9 @@ POOL_FROM = 200
 BATCH = 64
 """Files that are fetched from git and read between two looks at whether a person ended the run."""
 
+PORTION = 512
+"""Facts that are kept at once where there are many; fewer are kept together with what was made of them."""
+
 Facts = dict[str, Any]
 Step = Callable[[str], None]
 
@@ -41,6 +44,8 @@ class Scanned:
     """Files that could not be read, and why."""
     digest: str = ""
     """Hash over paths and contents, for the evidence."""
+    fresh: dict[str, dict[str, Facts]] = field(default_factory=dict)
+    """Facts by rule set and blob hash that the caller still has to keep."""
 
 
 def scan(
@@ -62,8 +67,10 @@ def scan(
         misses = {sha: path for sha, path in of_kind.items() if sha not in known}
         scanned.parsed += len(misses)
         for batch in _batches(_read(tree, misses, words, step, children)):
-            if scans is not None:
+            if scans is not None and len(misses) > PORTION:
                 scans.keep(rules, batch)
+            elif scans is not None:
+                scanned.fresh[rules] = batch
             known |= batch
         kept |= {sha + kind: facts for sha, facts in known.items()}
     for path, sha in shas.items():
@@ -84,7 +91,7 @@ def _batches(found: Iterator[tuple[str, Facts]]) -> Iterator[dict[str, Facts]]:
     batch: dict[str, Facts] = {}
     for sha, facts in found:
         batch[sha] = facts
-        if len(batch) >= BATCH * 8:
+        if len(batch) >= PORTION:
             yield batch
             batch = {}
     if batch:

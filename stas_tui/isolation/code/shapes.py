@@ -6,11 +6,10 @@ import ast
 import re
 from collections.abc import Iterator
 
+from stas_tui.isolation.code.lists import listed
 from stas_tui.isolation.code.words import CALLERS, Words
 
-GENERIC = frozenset(
-    {"self.model", "cls.model", "self._model", "self.sql_model", "self.model_class", "self.model_cls", "self.entity"}
-)
+GENERIC = listed("self.model cls.model self._model self.sql_model self.model_class self.model_cls self.entity")
 """How a base class names the model that a subclass fills in."""
 _INPUT = re.compile(
     r"^(payload|data|body|request|req|params?|args|kwargs|form|schema|query|filters?|input|inputs|options|config"

@@ -7,20 +7,25 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from stas_tui.isolation.code.lists import listed
 from stas_tui.isolation.code.shapes import SHOWN, arguments, dotted, names_in, speaks_of, tail, text_of
 from stas_tui.isolation.code.words import Words, snake
 
-_STORES = re.compile(r"(^|[._])(redis\w*|cache|caches|\w*redis\w*_cache|memcached?|rdb|kv|kv_store|s3\w*|bucket|storage|blob\w*|gcs|minio)(\(\))?$")
-_CACHED = frozenset({"lru_cache", "cache", "cached", "memoize", "ttl_cache", "alru_cache", "cached_result", "redis_cache"})
-_KEYED = frozenset(
-    "get set setex setnx getset getdel mget incr decr expire ttl hget hset hgetall hmget hmset sadd smembers lpush rpush"
-    " zadd exists lock aget aset get_or_set get_lock put_object get_object upload_file upload_fileobj download_file"
-    " download_fileobj head_object delete_object generate_presigned_url put upload download".split()
+_STORES = re.compile(
+    r"(^|[._])(redis\w*|cache|caches|\w*redis\w*_cache|memcached?|rdb|kv|kv_store|s3\w*|bucket|storage|blob\w*|gcs|minio)(\(\))?$"
+)
+_CACHED = listed("lru_cache cache cached memoize ttl_cache alru_cache cached_result redis_cache")
+_KEYED = listed(
+    "get set setex setnx getset getdel mget incr decr expire ttl hget hset hgetall hmget hmset sadd smembers"
+    " lpush rpush zadd exists lock aget aset get_or_set get_lock put_object get_object upload_file upload_fileobj"
+    " download_file download_fileobj head_object delete_object generate_presigned_url put upload download"
 )
 _KEY_NAMES = ("Key", "key", "name", "object_name", "object_key", "blob_name", "path", "cache_key")
-_OPAQUE = re.compile(r"(^|_)(id|ids|uuid|guid|pk|hash|digest|sha\w*|md5|token|nonce|secret|fingerprint|signature|sid|etag)$")
-_TASKS = frozenset({"task", "shared_task", "actor", "job", "periodic_task", "celery_task", "background_task", "cron"})
-_ENQUEUES = frozenset({"delay", "apply_async", "send_with_options", "enqueue", "enqueue_job", "enqueue_in", "enqueue_at"})
+_OPAQUE = re.compile(
+    r"(^|_)(id|ids|uuid|guid|pk|hash|digest|sha\w*|md5|token|nonce|secret|fingerprint|signature|sid|etag)$"
+)
+_TASKS = listed("task shared_task actor job periodic_task celery_task background_task cron")
+_ENQUEUES = listed("delay apply_async send_with_options enqueue enqueue_job enqueue_in enqueue_at")
 _BINDER = re.compile(
     r"^(set|bind|use|with|enter|activate|push|switch)_?.*(tenant|org|organization|workspace|context|scope|ctx)"
     r"|^(tenant|org|organization|workspace)_(context|scope)$"
@@ -56,7 +61,9 @@ def _key(node: ast.expr, made: Mapping[str, ast.expr], words: Words, depth: int)
         return inner
     names = list(names_in(node))
     tenant = bool(speaks_of(node, words)) or any(_from_tenant(name, made, words) for name in names)
-    text = "".join(part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str))
+    text = "".join(
+        part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)
+    )
     opaque = any(_OPAQUE.search(snake(name)) for name in names)
     unseen = not text and not isinstance(node, ast.Constant)
     return {"k": ast.unparse(node)[:SHOWN], "t": tenant, "o": opaque or unseen}
@@ -74,7 +81,9 @@ def cached_function(node: ast.FunctionDef | ast.AsyncFunctionDef, words: Words) 
         if tail(call) not in _CACHED:
             continue
         names = [argument.arg for argument, _ in arguments(node) if argument.arg not in ("self", "cls")]
-        spoken = any(words.holds(name) for name in names) or bool(speaks_of(ast.Tuple([ast.Name(n) for n in names]), words))
+        spoken = any(words.holds(name) for name in names) or bool(
+            speaks_of(ast.Tuple([ast.Name(n) for n in names]), words)
+        )
         opaque = any(_OPAQUE.search(snake(name)) for name in names)
         key = f"{node.name}({', '.join(names)})"
         return {"l": node.lineno, "w": f"@{tail(call)}", "k": key[:SHOWN], "t": spoken, "o": opaque}
@@ -88,7 +97,11 @@ def task_of(node: ast.FunctionDef | ast.AsyncFunctionDef, words: Words) -> dict[
         call = decorator.func if isinstance(decorator, ast.Call) else decorator
         if tail(call) in _TASKS:
             made = next(
-                (text for k in getattr(decorator, "keywords", []) if k.arg in ("name", "actor_name") and (text := text_of(k.value))),
+                (
+                    text
+                    for k in getattr(decorator, "keywords", [])
+                    if k.arg in ("name", "actor_name") and (text := text_of(k.value))
+                ),
                 node.name,
             )
     names = [argument.arg for argument, _ in arguments(node)]

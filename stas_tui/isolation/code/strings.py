@@ -18,7 +18,9 @@ _SQL = re.compile(
 _AFTER_NAME = re.compile(r"(?:\b(?:from|join|into|update|table|only|by|as)\s+|\.)\Z", re.IGNORECASE)
 _FIELD = re.compile(r"\{[\w.\[\]]*(?:![rsa])?(?::[^{}]*)?\}")
 _FORMAT = re.compile(r"%(?:\((\w+)\))?s")
-_EMPTY_WHERE = re.compile(r"\b(?:where|and)\s*(?=\Z|\)|;|\b(?:order|group|limit|union|having|returning)\b)", re.IGNORECASE)
+_EMPTY_WHERE = re.compile(
+    r"\b(?:where|and)\s*(?=\Z|\)|;|\b(?:order|group|limit|union|having|returning)\b)", re.IGNORECASE
+)
 _DEPTH = 8
 HOLE = "hole_"
 """Beginning of a name that stands where the code puts in something that cannot be seen."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
+from stas_tui.isolation.code.lists import listed
 from stas_tui.isolation.code.sql.schema import Schema, declared, plain
 from storage.canonical import digest_of
 
@@ -22,10 +23,10 @@ COLUMNS = ("tenant_id", "org_id", "organization_id", "workspace_id")
 WORDS = ("tenant", "org", "organization", "workspace")
 EXCLUDED = ("tests", "test", "examples", "docs", "node_modules", "vendor", "third_party")
 
-CALLERS = frozenset(
-    "user current_user auth_subject actor principal caller identity session_user auth_user requester viewer subject auth"
-    " auth_context api_user request_user logged_in_user membership authenticated_entity role ctx context"
-    " current_account current_member".split()
+CALLERS = listed(
+    "user current_user auth_subject actor principal caller identity session_user auth_user requester viewer"
+    " subject auth auth_context api_user request_user logged_in_user membership authenticated_entity role ctx"
+    " context current_account current_member"
 )
 """Names that hold whoever calls."""
 
@@ -39,9 +40,9 @@ _STAFF_FUNCTION = re.compile(
     r"|all_organizations|all_workspaces|across_tenants|cron|scheduled|nightly|daily|hourly|periodic|expired|orphaned"
     r"|system|unscoped|admin|internal|superuser|bootstrap|seed|startup)([._]|$)"
 )
-_WHOSE = frozenset(
-    "current target source my active request session parent own owner default new old from to selected given effective"
-    " resolved validated verified caller auth x the this user member raw str safe expected actual".split()
+_WHOSE = listed(
+    "current target source my active request session parent own owner default new old from to selected given"
+    " effective resolved validated verified caller auth x the this user member raw str safe expected actual"
 )
 """What may stand before a tenant's word: `current_tenant`, `x_tenant_id`; `service_account_id` is something else."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -106,7 +107,7 @@ class Words:
         return digest_of([self.rules, rest, sorted(self.schema.scoped)], "judged")[:16]
 
     def holds(self, name: str) -> bool:
-        """Whether a name holds a tenant: one of the words, also behind a word that says whose, as `current_tenant_id`."""
+        """Whether a name holds a tenant: one of the words, also behind one that says whose, as `current_tenant_id`."""
         return _holds(name, self.words)
 
     def mentions(self, name: str) -> bool:
@@ -127,17 +128,32 @@ class Words:
         """Whether a file is read."""
         if not path.endswith((".py", ".sql")):
             return False
-        folders = path.split("/")[:-1]
-        if self.include and not any(path.startswith(folder.rstrip("/") + "/") for folder in self.include):
-            return False
-        return not any(folder in self.exclude for folder in folders) and not _is_test(path)
+        folder, _, name = path.rpartition("/")
+        known = self._folders.get(folder)
+        if known is None:
+            known = self._folders[folder] = self._is_wanted(f"{folder}/" if folder else "")
+        return known and not _is_test(name)
+
+    def _is_wanted(self, folder: str) -> bool:
+        inside = not self.include or any(folder.startswith(one.rstrip("/") + "/") for one in self.include)
+        return inside and not set(folder.split("/")) & set(self.exclude)
+
+    @cached_property
+    def _folders(self) -> dict[str, bool]:
+        return {}
+
+    @cached_property
+    def _staff_paths(self) -> dict[str, bool]:
+        return {}
 
     def is_staff(self, path: str, function: str = "") -> bool:
         """Whether this is a tool of the staff or work over all tenants: listed, and not flagged."""
-        if any(path == one or path.startswith(one.rstrip("/") + "/") or function == one for one in self.staff):
-            return True
+        known = self._staff_paths.get(path)
+        if known is None:
+            own = any(path == one or path.startswith(one.rstrip("/") + "/") for one in self.staff)
+            known = self._staff_paths[path] = own or bool(_STAFF.search(path))
         last = function.rpartition(".")[2]
-        return bool(_STAFF.search(path)) or last in self.staff or bool(_STAFF_FUNCTION.search(snake(last)))
+        return known or (bool(last) and _is_staff_function(last)) or function in self.staff or last in self.staff
 
 
 @lru_cache(maxsize=65_536)
@@ -156,8 +172,12 @@ def _mentions(name: str, words: frozenset[str]) -> bool:
     return any(span in words or span.removesuffix("s") in words for span in spans)
 
 
-def _is_test(path: str) -> bool:
-    name = path.rpartition("/")[2]
+@lru_cache(maxsize=65_536)
+def _is_staff_function(name: str) -> bool:
+    return bool(_STAFF_FUNCTION.search(snake(name)))
+
+
+def _is_test(name: str) -> bool:
     return name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py"
 
 

@@ -14,6 +14,8 @@ from stas_tui.isolation.code.facts import read
 from stas_tui.isolation.code.sql.schema import Schema
 from stas_tui.isolation.code.words import Words
 
+READY = b"{}\n"
+"""The first line that a child says, when it can read."""
 _SETS = ("columns", "words", "helpers", "binders", "arguments")
 
 
@@ -31,7 +33,8 @@ def unpacked(data: dict[str, Any]) -> Words:
     """The words again."""
     kept = {field.name for field in fields(Schema)} & data["schema"].keys()
     schema = {name: _set(data["schema"][name]) for name in kept}
-    return Words(**{name: frozenset(data[name]) for name in _SETS}, schema=Schema(**schema))
+    sets: dict[str, Any] = {name: frozenset(data[name]) for name in _SETS}
+    return Words(**sets, schema=Schema(**schema))
 
 
 def _set(value: Any) -> Any:
@@ -41,6 +44,8 @@ def _set(value: Any) -> Any:
 def serve(asked: IO[bytes], said: IO[bytes]) -> None:
     """Answer until the input ends."""
     words = unpacked(json.loads(asked.readline()))
+    said.write(READY)
+    said.flush()
     while line := asked.readline():
         item = json.loads(line)
         facts = read(item["path"], asked.read(item["bytes"]), words)

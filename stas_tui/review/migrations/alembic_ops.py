@@ -77,7 +77,12 @@ def ops_of_call(method: str, arguments: Arguments, batch: str, line: int, code: 
         )
 
 
-_NO_TABLE = frozenset({Kind.UNCLEAR, Kind.OTHER, Kind.CREATE_ENUM, Kind.DROP_ENUM, Kind.DROP_INDEX, Kind.RENAME})
+_NO_TABLE = frozenset(
+    {
+        *(Kind.UNCLEAR, Kind.OTHER, Kind.CREATE_ENUM, Kind.DROP_ENUM, Kind.DROP_INDEX, Kind.RENAME),
+        *(Kind.CREATE, Kind.DROP),
+    }
+)
 
 
 def _create_table(a: Arguments, batch: str, line: int, code: str) -> Iterator[Op]:
@@ -236,7 +241,42 @@ def _bulk_insert(a: Arguments, batch: str, line: int, code: str) -> Iterator[Op]
     yield Op(kind=Kind.INSERT, table=table_name(a.get(0, "table")) or "?", line=line, code=code)
 
 
+_ENTITIES = {
+    "PGFunction": "function",
+    "PGView": "view",
+    "PGMaterializedView": "materialized view",
+    "PGTrigger": "trigger",
+    "PGPolicy": "policy",
+    "PGExtension": "extension",
+}
+"""Classes of alembic_utils."""
+
+
+def _entity(kind: Kind, where: str = "") -> _Maker:
+    def make(a: Arguments, batch: str, line: int, code: str) -> Iterator[Op]:
+        value = a.get(0)
+        name = None
+        if called(value, *_ENTITIES):
+            assert isinstance(value, Expr)
+            inner = arguments_of(value)
+            what = _ENTITIES[last_name(value.node.func)]  # type: ignore[attr-defined]
+            name = as_text(inner.get(1, "signature"))
+            schema = as_text(inner.get(0, "schema"))
+            table = _name(inner.get(None, "on_entity"))
+        if name is None:
+            yield Op(kind=Kind.UNCLEAR, line=line, code=code, why="an entity is put together at run time")
+            return
+        name = name.partition("(")[0].strip().lower()
+        full = f"{schema}.{name}" if schema and schema != "public" and not table else name
+        yield Op(kind=kind, what=what, name=full, table=table, where=where, line=line, code=code)
+
+    return make
+
+
 _MAKERS: dict[str, _Maker] = {
+    "create_entity": _entity(Kind.CREATE),
+    "drop_entity": _entity(Kind.DROP),
+    "replace_entity": _entity(Kind.CREATE, "replace"),
     "create_table": _create_table,
     "drop_table": _drop_table,
     "rename_table": _rename_table,

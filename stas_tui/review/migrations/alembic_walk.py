@@ -40,6 +40,8 @@ _KNOWN_ROOTS = frozenset(
 )
 _BUILTINS = frozenset(dir(builtins))
 _RUNS_SQL = frozenset({"execute", "exec_driver_sql", "scalar", "scalars", "exec", "executemany"})
+_CONNECTIONS = frozenset({"bind", "conn", "connection", "session", "engine", "cursor", "db"})
+_LOGS = frozenset({"debug", "info", "warning", "warn", "error", "exception", "critical", "log"})
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -114,6 +116,8 @@ class _Walker:
         self.ops: list[Op] = []
         self._sometimes = 0
         self._depth = 0
+        self._statement_call: ast.expr | None = None
+        """The call that stands as a statement of its own, so that only its effect can matter."""
 
     def run(self, function: _Function) -> int:
         """Follow it; the line on which it always raises, or 0."""
@@ -145,6 +149,7 @@ class _Walker:
     def _statement(self, node: ast.stmt, scope: Scope) -> None:
         match node:
             case ast.Expr():
+                self._statement_call = node.value
                 self._value(node.value, scope)
             case ast.Assign():
                 self._value(node.value, scope)
@@ -266,10 +271,10 @@ class _Walker:
         if not isinstance(func, ast.Attribute):
             return
         owner = fold(func.value, scope)
-        if isinstance(owner, _Batch):
-            self._emit(ops_of_call(func.attr, arguments, owner.table, line, code))
-        elif func.attr in _RUNS_SQL and (node.args or node.keywords):
+        if func.attr in _RUNS_SQL and (node.args or node.keywords):
             self._sql(node, scope, code)
+        elif isinstance(owner, _Batch):
+            self._emit(ops_of_call(func.attr, arguments, owner.table, line, code))
         elif isinstance(func.value, ast.Name) and func.value.id in self.module.op_names:
             self._emit(ops_of_call(func.attr, arguments, "", line, code))
         elif func.attr in ("create", "drop") and isinstance(owner, Expr) and called(owner, *ENUMS):
@@ -313,11 +318,20 @@ class _Walker:
             self._depth -= 1
 
     def _foreign(self, node: ast.Call, root: str) -> None:
-        """A function of another module: it may do anything if it is given the connection, or nothing at all."""
+        """A function of another module may do anything if it is given the connection or called for its effect."""
         module = self.module.modules.get(root, "")
-        if module and module.partition(".")[0] not in _KNOWN_ROOTS and not root[:1].isupper():
+        own = last_name(node.func)
+        if not module or module.partition(".")[0] in _KNOWN_ROOTS or own[:1].isupper() or own in _LOGS:
+            return
+        if node is self._statement_call or self._hands_over(node):
             name = ast.unparse(node.func)[:60]
             self._unclear(node, f"what {name}() of {module} does is not known")
+
+    def _hands_over(self, node: ast.Call) -> bool:
+        """Whether a call is given what it would need to change the database."""
+        given = [*node.args, *(keyword.value for keyword in node.keywords)]
+        names = {inner.id for one in given for inner in ast.walk(one) if isinstance(inner, ast.Name)}
+        return bool(names & (_CONNECTIONS | self.module.op_names))
 
     def _sql(self, node: ast.Call, scope: Scope, code: str) -> None:
         argument = node.args[0] if node.args else node.keywords[0].value

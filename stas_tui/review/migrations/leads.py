@@ -36,7 +36,7 @@ def lead(
         path=path or revision.path,
         line=line or (op.line if op is not None else revision.line),
         code=code,
-        anchor=anchor or f"{revision.id} {code or said(text)}",
+        anchor=said(anchor or f"{revision.id} {code or text}", LONGEST_CODE),
         accuses=accuses,
         severity=severity,
     )

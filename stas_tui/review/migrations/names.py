@@ -73,6 +73,16 @@ def narrows(old: str, new: str) -> str:
     return ""
 
 
+_TEXTS = ("text", "varchar", "char", "citext")
+_NEEDS_CAST = ("enum ", "integer", "bigint", "smallint", "boolean", "uuid", "json", "numeric", "double", "real", "date")
+_NEEDS_CAST_TOO = ("timestamp", "time", "bytea", "inet", "interval")
+
+
+def needs_using(old: str, new: str) -> bool:
+    """Whether PostgreSQL has no assignment cast between two types, so that a change wants USING."""
+    return old.startswith(_TEXTS) and new.startswith((*_NEEDS_CAST, *_NEEDS_CAST_TOO)) and not new.endswith("[]")
+
+
 def limit_of(type_: str) -> int | None:
     """How many characters a type holds; None if it has no such limit."""
     sized = _SIZED.match(type_)

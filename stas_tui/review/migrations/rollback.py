@@ -17,6 +17,8 @@ ONE_WAY = ("no-way-down", "irreversible", "empty-way-down")
 
 _ROWS = frozenset({Kind.INSERT, Kind.UPDATE, Kind.DELETE, Kind.TRUNCATE})
 _NOTHING = frozenset({Kind.OTHER, Kind.SET, Kind.LOCK, Kind.VALIDATE_CONSTRAINT})
+_FAILS = ("constraint-without-name", "cast-without-using")
+"""Operations that never succeed, whichever way they stand in."""
 _WHOLE = ("table ", "column ", "type ", "view ", "materialized view ")
 
 
@@ -101,7 +103,7 @@ def _both_ways(sketch: Sketch, revision: Revision) -> tuple[list[Lead], str]:
     down_faults, differences = list(sketch.faults), sketch.differences()
     hazy = hazy or _unclear(revision.down.ops)
     sketch.known = after
-    leads = [_lead(revision, fault, down=False) for fault in up_faults if fault.rule == "constraint-without-name"]
+    leads = [_lead(revision, fault, down=False) for fault in up_faults if fault.rule in _FAILS]
     leads += [_lead(revision, fault, down=True) for fault in (*down_faults, *differences)]
     return leads, hazy
 
@@ -118,7 +120,7 @@ def _lead(revision: Revision, fault: Fault, *, down: bool) -> Lead:
     return lead(
         fault.rule,
         revision,
-        f"its way down {fault.text}" if fault.op is not None and not fault.text.startswith(_WHOLE) else fault.text,
+        f"its way {'down' if down else 'up'} {fault.text}" if fault.rule in _FAILS else fault.text,
         op=fault.op,
         path=revision.place if down else revision.path,
         line=0 if fault.op is not None else way.line,

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from stas_tui.review.migrations.model import NOT_KNOWN, POSTGRESQL, Kind, Op
-from stas_tui.review.migrations.names import canonical_default, canonical_rule, given_name
+from stas_tui.review.migrations.names import canonical_default, canonical_rule, given_name, needs_using
 
 Facts = dict[str, object]
 MAYBE_MADE, MAYBE_TAKEN = "maybe made", "maybe taken"
@@ -223,6 +223,10 @@ class Sketch:
         if op.existing_nullable is not None:
             guess["nullable"] = op.existing_nullable
         facts = self._change(f"column {op.table}.{op.name}", guess)
+        old = str(facts.get("type") or op.existing_type or "")
+        if self.dialect == POSTGRESQL and op.type and not op.using and needs_using(old, op.type):
+            text = f"makes column {op.table}.{op.name} {op.type} out of {old} without USING, which PostgreSQL refuses"
+            self._fault("cast-without-using", text, op)
         if op.type is not None:
             facts["type"] = _fact(op.type)
         if op.nullable is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +40,7 @@ def step_of(answer: Mapping[str, Any], file: str = "") -> Step:
         return Step(True, statements)
     kind, code = str(answer.get("class", "")), str(answer.get("sqlstate", ""))
     words = said(str(answer["error"]).strip().split("\n", 1)[0], 240)
+    words = re.sub(r" (object )?at 0x[0-9a-f]+", "", words)
     error = f"{kind}: {words}" if words else kind
     places = answer.get("places", ())
     line = next((int(at) for name, at in reversed(places) if file and str(name).endswith(f"/{file}")), 0)
@@ -56,6 +58,8 @@ def _means(answer: Mapping[str, Any], error: str, kind: str, code: str) -> str:
             else "a migration cannot be run"
         )
         return f"{missing}: {error}; {OTHER_PYTHON}"
+    if "OperationalError" in bases and not code and not answer.get("statements"):
+        return f"the scratch database could not be reached: {error}"
     if answer.get("phase") == "load":
         return f"the project's Alembic environment cannot be loaded: {error}; `[project.rehearse]` names what it needs"
     if code == _NO_RIGHT:
@@ -68,6 +72,4 @@ def _means(answer: Mapping[str, Any], error: str, kind: str, code: str) -> str:
         return f"a variable of the environment is missing: {error}; set it in `[project.rehearse] env`"
     if bases & {"ConnectionError", "TimeoutError", "gaierror", "OSError"} and not code:
         return f"it reaches for something outside of the database, which a rehearsal does not allow ({error})"
-    if "OperationalError" in bases and not code and not answer.get("statements"):
-        return f"the scratch database could not be reached: {error}"
     return ""

@@ -43,9 +43,18 @@ class Difference:
         name = shown(self.object)
         if not self.attribute:
             return f"{name} {words.gone if self.before else words.come}"
+        if self.attribute == "labels" and (one := self._labels(words, name)):
+            return one
         if max(len(self.before), len(self.after)) > LONGEST_VALUE:
             return f"{name}: {self.attribute} {words.other}"
         return f"{name}: {self.attribute} {words.was} {_short(self.before)} and is {_short(self.after)}{words.end}"
+
+    def _labels(self, words: Words, name: str) -> str:
+        """Which labels of an enum differ; empty if only their order does."""
+        old, new = (re.findall(r"'(?:[^']|'')*'", text) for text in (self.before, self.after))
+        gone = [f"label {label} of {name} {words.gone}" for label in old if label not in new]
+        come = [f"label {label} of {name} {words.come}" for label in new if label not in old]
+        return "; ".join([*gone, *come])
 
 
 @dataclass(frozen=True, slots=True)

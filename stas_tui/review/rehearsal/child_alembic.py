@@ -33,6 +33,8 @@ class Handler:
         self.phase = "load"
         self.statements: list[str] = []
         self.settings = settings
+        self.script: Any = None
+        """Read once: a long chain takes a while to load."""
         self.version_table = "alembic_version"
         ini = settings["ini"]
         root = Path(settings["root"])
@@ -83,9 +85,11 @@ class Handler:
         self.statements = []
         runtime = importlib.import_module("alembic.runtime.migration")
         environment = importlib.import_module("alembic.runtime.environment").EnvironmentContext
-        script = importlib.import_module("alembic.script").ScriptDirectory.from_config(self.config)
+        if self.script is None:
+            self.script = importlib.import_module("alembic.script").ScriptDirectory.from_config(self.config)
+        script = self.script
         ids, way = list(request["ids"]), request["do"]
-        revisions = [script.get_revision(id_) for id_ in ids]
+        revisions = [self._fresh(script.get_revision(id_)) for id_ in ids]
 
         def steps(heads: Any, context: Any) -> list[Any]:
             self.phase = "run"
@@ -105,6 +109,13 @@ class Handler:
         if self.phase == "load":
             raise NothingRun("env.py ended without running a migration")
         return {"ok": True, "version_table": self.version_table}
+
+    def _fresh(self, revision: Any) -> Any:
+        """The revision with its file run anew, as a new process would."""
+        load = importlib.import_module("alembic.util").load_python_file
+        place = Path(revision.path)
+        revision.module = load(str(place.parent), place.name)
+        return revision
 
 
 def _there(name: str) -> bool:

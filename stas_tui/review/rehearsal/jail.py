@@ -52,11 +52,6 @@ def _libc() -> Any:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def _said(code: int) -> str:
-    """Why the last call failed; empty if it did not."""
-    return os.strerror(ctypes.get_errno()) if code < 0 else ""
-
-
 def main(arguments: list[str]) -> int:
     """Build the walls, say which stand, and become the program."""
     settings = json.loads(arguments[0])
@@ -69,15 +64,19 @@ def main(arguments: list[str]) -> int:
     if os.getppid() != settings["parent"]:
         return 125
     root = os.geteuid() == 0
-    inside = _leave(libc, root, settings["network"], walls)
-    if inside:
+    if _allowed(libc, root, settings["network"]):
+        _leave(libc, root, settings["network"])
+        walls["processes"] = "hidden"
+        if not settings["network"]:
+            walls["network"] = "closed"
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-        child = os.fork()
-        if child:
-            return _wait(settings, child)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        if first := os.fork():
+            return _keep(settings, first)
         libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         _arrange(libc, settings, walls)
+        if program := os.fork():
+            return _tend(settings, program)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     user = settings["user"] if root else None
     if user is not None:
         os.setgroups([])
@@ -90,36 +89,56 @@ def main(arguments: list[str]) -> int:
     return _become(settings, walls, arguments[1:])
 
 
-def _leave(libc: Any, root: bool, network: bool, walls: dict[str, str]) -> bool:
-    """Leave the system's name spaces for own ones; False if that is not allowed here."""
+def _allowed(libc: Any, root: bool, network: bool) -> bool:
+    """Whether this system lets us have name spaces of our own and mount in them; tried in a child that is then gone."""
+    child = os.fork()
+    if not child:
+        try:
+            _leave(libc, root, network)
+            _mount(libc, "none", "/", "", _REC | _PRIVATE)
+            _mount(libc, "tmpfs", "/tmp", "tmpfs", _NOSUID | _NODEV)  # noqa: S108
+            _set_writable(libc, "/", False, recursive=True)
+        except OSError:
+            os._exit(1)
+        os._exit(0)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def _leave(libc: Any, root: bool, network: bool) -> None:
+    """Leave the system's name spaces for own ones. Raises `OSError` if that is not allowed."""
     uid, gid = os.geteuid(), os.getegid()
     flags = _NEWNS | _NEWPID | _NEWIPC | (0 if network else _NEWNET) | (0 if root else _NEWUSER)
-    if problem := _said(libc.unshare(flags)):
-        walls["namespaces"] = problem
-        return False
+    if libc.unshare(flags) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     if not root:
-        try:
-            Path("/proc/self/setgroups").write_text("deny", "ascii")
-            Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", "ascii")
-            Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", "ascii")
-        except OSError as error:
-            walls["namespaces"] = error.strerror or "refused"
-            os._exit(126)
-    if not network:
-        walls["network"] = "closed"
-    walls["processes"] = "hidden"
-    return True
+        Path("/proc/self/setgroups").write_text("deny", "ascii")
+        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", "ascii")
+        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", "ascii")
 
 
-def _wait(settings: dict[str, Any], child: int) -> int:
+def _let_go(settings: dict[str, Any]) -> None:
     with contextlib.suppress(OSError):
         os.close(settings["report"])
     for descriptor in (0, 1):
         os.close(descriptor)
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGKILL))
+
+
+def _keep(settings: dict[str, Any], first: int) -> int:
+    """Outside: wait for the first process inside, and end everything inside when asked to end."""
+    _let_go(settings)
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(first, signal.SIGKILL))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    _, status = os.waitpid(child, 0)
+    _, status = os.waitpid(first, 0)
     return os.waitstatus_to_exitcode(status) & 0xFF
+
+
+def _tend(settings: dict[str, Any], program: int) -> int:
+    """Inside, as the first process: take over orphans, and when the program ends all of them end."""
+    _let_go(settings)
+    while True:
+        pid, status = os.wait()
+        if pid == program:
+            return os.waitstatus_to_exitcode(status) & 0xFF
 
 
 # files --------------------------------------------------------------------------------------------

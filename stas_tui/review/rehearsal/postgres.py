@@ -112,6 +112,19 @@ class Server:
             if row is not None and row[0] == MARK:
                 connection.execute(f'DROP DATABASE "{address.database}"'.encode())
 
+    def roles(self) -> set[str]:
+        """Roles of the whole server."""
+        with self._connected() as connection:
+            return {str(row[0]) for row in connection.execute(b"select rolname from pg_roles").fetchall()}
+
+    def drop_roles(self, kept: set[str]) -> None:
+        """Remove the roles that were not there, once no database has anything of theirs; on a private server only."""
+        if not self.ours:
+            return
+        for role in sorted(self.roles() - kept):
+            quoted = role.replace('"', '""')
+            self._run(f'DROP ROLE "{quoted}"')
+
     def _close_connections(self, address: Address) -> None:
         query = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and pid <> pg_backend_pid()"
         with self._connected() as connection:

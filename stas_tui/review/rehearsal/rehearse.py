@@ -22,6 +22,8 @@ class Trial:
     revision: Revision
     findings: list[tuple[str, str, int]] = field(default_factory=list)
     """(rule, sentence, line in the file of the way that failed; 0 for its beginning)."""
+    notes: list[str] = field(default_factory=list)
+    """What differs and is mostly meant so: an extension that stays."""
     one_way: tuple[Lead, ...] = ()
     """Why its author says that there is no way back (D13)."""
     means: str = ""
@@ -131,7 +133,9 @@ class Walk:
             trial.means = down.means
             return self._again(done, revision, after)
         returned = self._stage.catalogue()
-        trial.findings += _found("not-back", BACK, differences(before, returned))
+        found = differences(before, returned)
+        trial.notes += [one.text(BACK) for one in found if _meant(one)]
+        trial.findings += _found("not-back", BACK, [one for one in found if not _meant(one)])
         second = self._step(trial, "up")
         if not second.ok:
             text = f"its way up fails the second time: {second.error}"
@@ -164,6 +168,11 @@ class Walk:
         if self._runner is not None:
             self._runner.close()
             self._runner = None
+
+
+def _meant(difference: Difference) -> bool:
+    """An extension that was made and not removed: others may use it by now."""
+    return difference.object.startswith("extension ") and not difference.attribute and not difference.before
 
 
 def _own(statement: str) -> bool:

@@ -72,6 +72,7 @@ class PostgresStage:
     """Further tables of bookkeeping."""
     address: Address = field(init=False)
     _saved: Address | None = None
+    _roles: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.address = self.server.fresh()
@@ -106,10 +107,12 @@ class PostgresStage:
 
     def save(self) -> None:
         self._saved = self.server.copy(self.address)
+        self._roles = self.server.roles()
 
     def restore(self) -> None:
         assert self._saved is not None
         self.server.drop(self.address)
+        self.server.drop_roles(self._roles)
         self.address = self.server.copy(self._saved)
 
     def catalogue(self) -> dict[str, dict[str, str]]:

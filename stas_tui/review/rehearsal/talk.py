@@ -99,6 +99,8 @@ class Child:
         """The answer. Raises `ChildGone`, `TimeOver`, `Cancelled`."""
         process = self._jailed.process
         assert process.stdin is not None
+        if self._waiting:
+            raise ChildGone("it said more than it was asked")
         try:
             process.stdin.write(json.dumps(dict(request)).encode() + b"\n")
             process.stdin.flush()

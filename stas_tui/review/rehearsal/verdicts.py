@@ -101,6 +101,12 @@ def _leads(trial: Trial) -> list[Lead]:
                 severity="crit",
             )
         )
+    for text in trial.notes:
+        anchor = f"{revision.id} stays {text}"
+        found.append(
+            lead("extension-stays", revision, text, path=revision.place, line=revision.down.line, anchor=anchor,
+                 accuses=False, severity="note")
+        )  # fmt: skip
     if trial.means:
         found.append(lead("not-rehearsed", revision, trial.means, accuses=False))
     return found

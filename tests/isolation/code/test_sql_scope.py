@@ -90,7 +90,8 @@ BOUND = {
     "condition outside a star": "select * from (select * from items) x where x.tenant_id = $1",
     "common table expression": "with mine as (select id from items where tenant_id = $1) "
     "select * from parts p join mine on mine.id = p.item_id",
-    "condition outside an expression": "with a as (select tenant_id, id from items) select * from a where tenant_id = $1",
+    "condition outside an expression": "with a as (select tenant_id, id from items) "
+    "select * from a where tenant_id = $1",
     "parameter in an expression": "with ctx as (select $1::uuid as tenant_id) "
     "select * from items i join ctx on ctx.tenant_id = i.tenant_id",
     "recursive": "with recursive tree as (select id, tenant_id from items where tenant_id = $1 union all "

@@ -34,9 +34,9 @@ class Block:
     schema: Schema
     outer: Block | None = None
     sources: dict[str, Source] = field(default_factory=dict)
-    conditions: list[tuple[exp.Expression, frozenset[str] | None]] = field(default_factory=list)
+    conditions: list[tuple[exp.Expr, frozenset[str] | None]] = field(default_factory=list)
     """Conditions that all hold, each with the sources whose rows it restricts; None means all."""
-    outputs: dict[str, exp.Expression] = field(default_factory=dict)
+    outputs: dict[str, exp.Expr] = field(default_factory=dict)
     star: bool = False
     """Whether `*` is selected."""
     inside: dict[int, Block] = field(default_factory=dict)
@@ -103,7 +103,7 @@ class Block:
             yield from block.tables()
 
 
-def bare(expression: exp.Expression) -> exp.Expression:
+def bare(expression: exp.Expr) -> exp.Expr:
     """The expression without casts, parentheses, aliases and changes of case."""
     from sqlglot import exp
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _Ctes = Mapping[str, Source]
 
 
-def blocks_of(tree: exp.Expression, schema: Schema) -> tuple[Block, ...]:
+def blocks_of(tree: exp.Expr, schema: Schema) -> tuple[Block, ...]:
     """The blocks at the top of a statement: one, or the branches of a union. Raises `NotUnderstood`."""
     return _Builder(schema).top(tree)
 
@@ -25,7 +25,7 @@ class _Builder:
         self._schema = schema
         self._used: dict[int, int] = {}
 
-    def top(self, tree: exp.Expression) -> tuple[Block, ...]:
+    def top(self, tree: exp.Expr) -> tuple[Block, ...]:
         from sqlglot import exp
 
         ctes, extra = self._ctes(tree, {}, None)
@@ -47,7 +47,7 @@ class _Builder:
 
     # queries ---------------------------------------------------------------------------------------
 
-    def _query(self, tree: exp.Expression, ctes: _Ctes, outer: Block | None) -> tuple[Block, ...]:
+    def _query(self, tree: exp.Expr, ctes: _Ctes, outer: Block | None) -> tuple[Block, ...]:
         from sqlglot import exp
 
         while isinstance(tree, exp.Subquery | exp.Paren) and not tree.args.get("joins"):
@@ -66,7 +66,7 @@ class _Builder:
             return (Block(self._schema, outer),)
         raise NotUnderstood(f"the rules do not know {type(tree).__name__} here")
 
-    def _ctes(self, tree: exp.Expression, known: _Ctes, outer: Block | None) -> tuple[dict[str, Source], list[Block]]:
+    def _ctes(self, tree: exp.Expr, known: _Ctes, outer: Block | None) -> tuple[dict[str, Source], list[Block]]:
         """Sources of `WITH`, and the blocks of expressions that nothing reads or that write."""
         from sqlglot import exp
 
@@ -116,7 +116,7 @@ class _Builder:
                 self._loose(block, item, ctes)
         return block
 
-    def _from(self, block: Block, item: exp.Expression, ctes: _Ctes) -> str:
+    def _from(self, block: Block, item: exp.Expr, ctes: _Ctes) -> str:
         """Add what stands after FROM or JOIN; returns its alias."""
         from sqlglot import exp
 
@@ -185,7 +185,7 @@ class _Builder:
 
     # conditions ------------------------------------------------------------------------------------
 
-    def _condition(self, block: Block, expression: exp.Expression, sides: frozenset[str] | None, ctes: _Ctes) -> None:
+    def _condition(self, block: Block, expression: exp.Expr, sides: frozenset[str] | None, ctes: _Ctes) -> None:
         from sqlglot import exp
 
         block.conditions.append((expression, sides))
@@ -200,13 +200,13 @@ class _Builder:
             else:
                 block.loose += inner
 
-    def _loose(self, block: Block, expression: exp.Expression, ctes: _Ctes) -> None:
+    def _loose(self, block: Block, expression: exp.Expr, ctes: _Ctes) -> None:
         for query in _outermost(expression):
             block.loose += self._query(query, ctes, block)
 
     # writes ----------------------------------------------------------------------------------------
 
-    def _bare(self, table: exp.Expression) -> Block:
+    def _bare(self, table: exp.Expr) -> Block:
         block = Block(self._schema)
         self._from(block, table, {})
         block.write = next(iter(block.sources.values())).table
@@ -266,7 +266,7 @@ class _Builder:
         return (block,)
 
 
-def _values(item: exp.Expression, number: int) -> Source:
+def _values(item: exp.Expr, number: int) -> Source:
     from sqlglot import exp
 
     given = all(not isinstance(node, exp.Column) for node in item.find_all(exp.Column) if node.table)
@@ -280,11 +280,11 @@ def _rename(blocks: tuple[Block, ...], names: list[str]) -> None:
             block.outputs = dict(zip(names, block.outputs.values(), strict=False))
 
 
-def _outermost(expression: exp.Expression) -> list[exp.Expression]:
+def _outermost(expression: exp.Expr) -> list[exp.Expr]:
     """Queries inside an expression that stand in no other query of it."""
     from sqlglot import exp
 
-    if isinstance(expression, exp.Query) and not isinstance(expression, exp.Subquery):
+    if isinstance(expression, exp.Select | exp.SetOperation):
         return [expression]
     found = []
     for child in expression.iter_expressions():
@@ -292,7 +292,7 @@ def _outermost(expression: exp.Expression) -> list[exp.Expression]:
     return found
 
 
-def _negated(query: exp.Expression, top: exp.Expression) -> bool:
+def _negated(query: exp.Expr, top: exp.Expr) -> bool:
     """Whether the query stands under NOT, where it restricts nothing outside of itself."""
     from sqlglot import exp
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from stas_tui.isolation.code.lists import listed
 from stas_tui.isolation.code.sql.block import Block, Source, bare
 from stas_tui.isolation.code.sql.build import blocks_of
 from stas_tui.isolation.code.sql.schema import Schema
@@ -21,7 +22,7 @@ from stas_tui.isolation.code.sql.text import NotUnderstood, parsed
 if TYPE_CHECKING:
     from sqlglot import exp
 
-_MEMBER = frozenset({"user_id", "member_id", "account_id", "owner_id", "identity_id", "subject_id", "principal_id"})
+_MEMBER = listed("user_id member_id account_id owner_id identity_id subject_id principal_id")
 _ROUNDS = 12
 
 _Leaf = tuple[Source, str]
@@ -78,7 +79,7 @@ class _Solver:
 
     def uses(self) -> Iterator[Use]:
         state = _State()
-        self._settle(state, lambda: [self._visit(block, state) for block in self._blocks])
+        self._settle(state, lambda: self._visit_all(state))
         seen: set[Source] = set()
         for top in self._blocks:
             for block, source in top.tables():
@@ -104,6 +105,10 @@ class _Solver:
             if state.size == before:
                 return
 
+    def _visit_all(self, state: _State) -> None:
+        for block in self._blocks:
+            self._visit(block, state)
+
     def _visit(self, block: Block, state: _State) -> None:
         """Apply a block's own conditions, and those of every block inside it, to their own sources."""
         for condition, sides in block.conditions:
@@ -125,7 +130,7 @@ class _Solver:
 
     # conditions ------------------------------------------------------------------------------------
 
-    def _apply(self, block: Block, condition: exp.Expression, state: _State, allowed: _Allowed) -> None:
+    def _apply(self, block: Block, condition: exp.Expr, state: _State, allowed: _Allowed) -> None:
         from sqlglot import exp
 
         condition = condition.unnest() if isinstance(condition, exp.Paren) else condition
@@ -145,7 +150,7 @@ class _Solver:
                 if self._schema.tenant(source.table, column):
                     state.bound.setdefault(source, "rows of no tenant")
 
-    def _or(self, block: Block, branches: list[exp.Expression], state: _State, allowed: _Allowed) -> None:
+    def _or(self, block: Block, branches: list[exp.Expr], state: _State, allowed: _Allowed) -> None:
         if self._in_branch:
             return
         ends = []
@@ -159,7 +164,7 @@ class _Solver:
         first = ends[0].keyed | set(ends[0].bound)
         state.keyed |= {source for source in first if all(source in end.keyed | set(end.bound) for end in ends)}
 
-    def _branch(self, block: Block, branch: exp.Expression, state: _State, allowed: _Allowed) -> None:
+    def _branch(self, block: Block, branch: exp.Expr, state: _State, allowed: _Allowed) -> None:
         """What holds where this branch does: the branch, and every other condition beside the OR."""
         self._apply(block, branch, state, allowed)
         self._in_branch = True
@@ -167,9 +172,7 @@ class _Solver:
             self._apply(block, condition, state, _allowed(block, sides))
         self._in_branch = False
 
-    def _equal(
-        self, block: Block, left: exp.Expression, right: exp.Expression, state: _State, allowed: _Allowed
-    ) -> None:
+    def _equal(self, block: Block, left: exp.Expr, right: exp.Expr, state: _State, allowed: _Allowed) -> None:
         from sqlglot import exp
 
         left, right = bare(left), bare(right)
@@ -177,8 +180,8 @@ class _Solver:
             for one, other in zip(left.expressions, right.expressions, strict=False):
                 self._equal(block, one, other, state, allowed)
             return
-        for one, other in ((left, right), (right, left)):
-            other = bare(other.this) if isinstance(other, exp.Any) else other
+        for one, against in ((left, right), (right, left)):
+            other = bare(against.this) if isinstance(against, exp.Any) else against
             if isinstance(other, exp.Subquery | exp.Select):
                 query = _query(other)
                 if query.args.get("from_") is None:
@@ -202,7 +205,7 @@ class _Solver:
             for one in this.expressions if isinstance(this, exp.Tuple) else [this]:
                 self._value(block, one, state, allowed)
 
-    def _semi(self, block: Block, query: exp.Expression, state: _State, allowed: _Allowed) -> Block | None:
+    def _semi(self, block: Block, query: exp.Expr, state: _State, allowed: _Allowed) -> Block | None:
         """EXISTS and IN: conditions inside may bind the sources outside as an inner join would."""
         inner = block.inside.get(id(_query(query)))
         if inner is None:
@@ -212,9 +215,7 @@ class _Solver:
             self._apply(inner, condition, state, lambda source, own=own: own(source) or allowed(source))  # type: ignore[misc]
         return inner
 
-    def _subquery(
-        self, block: Block, one: exp.Expression, query: exp.Expression, state: _State, allowed: _Allowed
-    ) -> None:
+    def _subquery(self, block: Block, one: exp.Expr, query: exp.Expr, state: _State, allowed: _Allowed) -> None:
         from sqlglot import exp
 
         inner = self._semi(block, query, state, allowed)
@@ -227,7 +228,7 @@ class _Solver:
 
     # columns ---------------------------------------------------------------------------------------
 
-    def _value(self, block: Block, expression: exp.Expression, state: _State, allowed: _Allowed) -> None:
+    def _value(self, block: Block, expression: exp.Expr, state: _State, allowed: _Allowed) -> None:
         for source, column in self._leaves(block, expression, allowed):
             self._given(source, column, state)
 
@@ -278,9 +279,7 @@ class _Solver:
             return f"joined to {other.table} by key"
         return ""
 
-    def _leaves(
-        self, block: Block, expression: exp.Expression, allowed: _Allowed, *, push: bool = True
-    ) -> Iterator[_Leaf]:
+    def _leaves(self, block: Block, expression: exp.Expr, allowed: _Allowed, *, push: bool = True) -> Iterator[_Leaf]:
         """The columns of tables that an expression stands for: one, or one for each branch of a union inside.
 
         With `push` only those are named against which a condition outside may be held.
@@ -317,7 +316,7 @@ def _allowed(block: Block, sides: frozenset[str] | None) -> _Allowed:
     return lambda source: block.sources.get(source.alias) is source and (sides is None or source.alias in sides)
 
 
-def _query(expression: exp.Expression) -> exp.Expression:
+def _query(expression: exp.Expr) -> exp.Expr:
     from sqlglot import exp
 
     while isinstance(expression, exp.Subquery | exp.Paren):
@@ -325,7 +324,7 @@ def _query(expression: exp.Expression) -> exp.Expression:
     return expression
 
 
-def is_value(expression: exp.Expression) -> bool:
+def is_value(expression: exp.Expr) -> bool:
     """Whether an expression is made without any column: a parameter, a setting, a constant, a list of them."""
     from sqlglot import exp
 
@@ -335,6 +334,6 @@ def is_value(expression: exp.Expression) -> bool:
 @lru_cache(maxsize=1)
 def version() -> str:
     """The parser that did it, for the evidence."""
-    import sqlglot
+    from importlib.metadata import version as installed
 
-    return f"sqlglot {sqlglot.__version__}"
+    return f"sqlglot {installed('sqlglot')}"

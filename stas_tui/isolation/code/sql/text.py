@@ -7,6 +7,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from stas_tui.isolation.code.lists import listed
+
 if TYPE_CHECKING:
     from sqlglot import exp
 
@@ -42,7 +44,7 @@ _WRAPPED = re.compile(
 _COPY_QUERY = re.compile(r"\s*copy\s*\((?P<query>.*)\)\s*to\s", re.IGNORECASE | re.DOTALL)
 _COPY = re.compile(r"\s*copy\s+(?P<table>[\w.\"]+)\s*(?P<columns>\([^)]*\))?\s*(?P<way>from|to)\s", re.IGNORECASE)
 _WORD = re.compile(r"\s*(?:(?:--[^\n]*\n|/\*.*?\*/)\s*)*\(*\s*([A-Za-z]+)", re.DOTALL)
-READS_ROWS = frozenset({"select", "insert", "update", "delete", "with", "merge", "copy", "truncate", "table", "values"})
+READS_ROWS = listed("select insert update delete with merge copy truncate table values")
 _WRAPPERS = frozenset({"declare", "explain", "prepare"})
 
 
@@ -88,7 +90,7 @@ def _placeholder(found: re.Match[str], *, mask: bool) -> str:
 
 
 @lru_cache(maxsize=4_096)
-def parsed(sql: str, dialect: str = "postgres") -> tuple[exp.Expression, ...]:
+def parsed(sql: str, dialect: str = "postgres") -> tuple[exp.Expr, ...]:
     """Its statements as trees; those that touch no rows are left out. Raises `NotUnderstood`."""
     import sqlglot
     from sqlglot import exp
@@ -103,7 +105,7 @@ def parsed(sql: str, dialect: str = "postgres") -> tuple[exp.Expression, ...]:
     except (SqlglotError, RecursionError, ValueError) as error:
         first = str(error).split("\n", 1)[0][:120]
         raise NotUnderstood(f"it could not be parsed ({type(error).__name__}: {first})") from None
-    found: list[exp.Expression] = []
+    found: list[exp.Expr] = []
     for tree in trees:
         if isinstance(tree, exp.Command):
             if str(tree.this).lower() in READS_ROWS | _WRAPPERS:

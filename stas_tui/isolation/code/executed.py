@@ -1,0 +1,318 @@
+"""Q4: every statement that ran binds every tenant table, as pg_stat_statements or a statement log has it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stas_tui.isolation.base import LIVE_MS, World, unknown
+from stas_tui.isolation.code import executed_sql
+from stas_tui.isolation.code.sql.schema import Schema, declared, plain
+from stas_tui.isolation.code.sql.scope import Use, uses_of, version
+from stas_tui.isolation.code.sql.text import NotUnderstood, masked, touches_rows
+from stas_tui.isolation.code.statement_log import MOST_SHAPES, LogUnreadable, Ran, Window, read_log
+from stas_tui.isolation.database.live import DRY, Live, NotUsable, Refused, open_live
+from storage.check_records import CheckResult, Lead, Verdict
+
+if TYPE_CHECKING:
+    from stas_tui.isolation.database.model import Catalogue
+    from stas_tui.isolation.declared import Database, Tenancy
+
+CHECK = "Q4"
+LEAST_CALLS = 10
+"""Executions that each tenant table must have in the window, or nothing was seen of it."""
+
+UNBOUND, BY_KEY, UNPARSED = "executed-unbound", "executed-by-key", "not-understood"
+
+
+@dataclass(slots=True)
+class _Judged:
+    """What became of the statements of a window."""
+
+    statements: int = 0
+    executions: int = 0
+    calls: dict[str, int] = field(default_factory=dict)
+    """Executions by tenant table."""
+    bound: int = 0
+    enforced: int = 0
+    """Statements on tables on which the database itself filters rows."""
+    leads: list[Lead] = field(default_factory=list)
+
+    def number(self, rule: str) -> int:
+        """Statements with a lead of this rule."""
+        return sum(lead.rule == rule for lead in self.leads)
+
+
+def executed(world: World) -> CheckResult:
+    """The result of Q4. Raises `Cancelled`."""
+    tenancy = world.tenancy
+    assert tenancy is not None
+    database = tenancy.database
+    started = world.clock.now()
+    if database is None or not (database.dsn.named or database.statement_log):
+        return unknown(
+            world,
+            CHECK,
+            "no source of executed statements; declare `dsn` of a PostgreSQL with pg_stat_statements, or"
+            " `statement_log`, in [database]",
+        )
+    live: Live | None = None
+    try:
+        if database.dsn.named:
+            live = _opened(world, database, tenancy)
+        return _with(world, tenancy, database, live, started)
+    except (NotUsable, Refused, LogUnreadable) as error:
+        ran = tuple(live.executed) if live is not None else ()
+        return unknown(world, CHECK, _clause(error), executed=ran)
+    finally:
+        if live is not None:
+            live.close()
+
+
+def _opened(world: World, database: Database, tenancy: Tenancy) -> Live | None:
+    """The connection; None if there is none but a log will do without."""
+    roles = [role for role in (database.app_role, *(tenant.role for tenant in tenancy.tenant)) if role]
+    try:
+        return open_live(world, database, database.schemas, roles)
+    except NotUsable:
+        if database.statement_log:
+            return None
+        raise
+
+
+def _clause(error: Exception) -> str:
+    text = str(error)
+    return text[:1].lower() + text[1:].rstrip(".")
+
+
+def _with(world: World, tenancy: Tenancy, database: Database, live: Live | None, started: int) -> CheckResult:
+    schema, where, name = declared(tenancy), "", ""
+    if live is not None:
+        schema, where, name = _schema(live, tenancy, database)
+    if database.statement_log:
+        if world.dry:
+            reason = f"{DRY}; the log {database.statement_log} would be read"
+            return unknown(world, CHECK, reason, executed=tuple(live.executed) if live else ())
+        world.step(f"reading {database.statement_log}")
+        window = read_log(Path(database.statement_log), role=database.app_role, database=name)
+    else:
+        assert live is not None
+        window = _statistics(live, database)
+        if world.dry:
+            return unknown(world, CHECK, DRY, executed=tuple(live.executed))
+    judged = _judge(world, window, schema, enforced=tenancy.strategy == "rls")
+    return _result(world, schema, window, judged, where, tuple(live.executed) if live else (), started)
+
+
+# what the database says ----------------------------------------------------------------------------
+
+
+def _schema(live: Live, tenancy: Tenancy, database: Database) -> tuple[Schema, str, str]:
+    """(what is known of the tables, what was looked at, name of the database). Raises `Refused`."""
+    from stas_tui.isolation.database.reading import read
+
+    with live.transaction():
+        catalogue = read(live, database.schemas, database.app_role, ())
+    if live.world.dry:
+        return declared(tenancy), "", ""
+    where = f"PostgreSQL {catalogue.version}, database {catalogue.database} as {catalogue.account}"
+    return known(catalogue, tenancy), where, catalogue.database
+
+
+def known(catalogue: Catalogue, tenancy: Tenancy) -> Schema:
+    """Columns, keys and references of a catalogue, together with what is declared."""
+    columns: dict[str, frozenset[str]] = {}
+    unique: dict[str, tuple[frozenset[str], ...]] = {}
+    references: dict[str, frozenset[str]] = {}
+    secured = set()
+    for relation in catalogue.relations.values():
+        table = plain(relation.place)
+        columns[table] = frozenset(relation.columns)
+        unique[table] = tuple(
+            frozenset(index.columns)
+            for index in relation.indexes
+            if index.unique and not index.partial and not index.expressions and all(index.columns)
+        )
+        references[table] = frozenset(c for one in relation.references if len(one.columns) == 1 for c in one.columns)
+        if relation.rls:
+            secured.add(table)
+    return declared(tenancy, columns_of=columns, unique=unique, references=references, secured=frozenset(secured))
+
+
+def _statistics(live: Live, database: Database) -> Window:
+    """What pg_stat_statements has counted. Raises `NotUsable`, `Refused`."""
+    from psycopg import sql
+
+    window = Window(source="pg_stat_statements")
+    with live.transaction():
+        schema = live.one(executed_sql.EXTENSION)
+        if schema is None and not live.world.dry:
+            raise NotUsable(
+                "The database has no pg_stat_statements; `create extension pg_stat_statements`, or declare"
+                " a statement_log."
+            )
+        name = sql.Identifier(schema or "public")
+        try:
+            window.since = live.one(sql.SQL(executed_sql.RESET).format(schema=name))
+        except Refused as error:
+            if error.state not in ("42P01", "42883"):
+                raise _not_loaded(error) from None
+        try:
+            rows = live.fetch(sql.SQL(executed_sql.STATEMENTS).format(schema=name), {"most": MOST_SHAPES + 1})
+        except Refused as error:
+            raise _not_loaded(error) from None
+    window.cut = len(rows) > MOST_SHAPES
+    for query, calls, role in rows[:MOST_SHAPES]:
+        if database.app_role and role != database.app_role:
+            window.left_out += 1
+        elif query == executed_sql.HIDDEN or query is None:
+            window.hidden += 1
+        elif touches_rows(query):
+            window.statements.append(Ran(query, int(calls), role))
+    return window
+
+
+def _not_loaded(error: Refused) -> Refused:
+    if error.state == "55000":
+        return Refused(error.state, "pg_stat_statements is not loaded; add it to shared_preload_libraries and restart")
+    return error
+
+
+# the rule ------------------------------------------------------------------------------------------
+
+
+def _judge(world: World, window: Window, schema: Schema, *, enforced: bool) -> _Judged:
+    judged = _Judged()
+    for number, ran in enumerate(window.statements):
+        if number % 50 == 0:
+            world.step(f"statement {number + 1} of {len(window.statements)}")
+        try:
+            uses = [use for use in uses_of(ran.sql, schema) if schema.belongs(use.table)]
+        except NotUnderstood as error:
+            if _may_touch(ran.sql, schema):
+                judged.statements += 1
+                judged.leads.append(_lead(ran, "", UNPARSED, f"a statement was not understood: {error}", accuses=False))
+            continue
+        if not uses:
+            continue
+        judged.statements += 1
+        judged.executions += ran.calls
+        for table in {use.table for use in uses}:
+            judged.calls[table] = judged.calls.get(table, 0) + ran.calls
+        judged.leads += _leads(ran, uses, schema, judged, enforced=enforced)
+    return judged
+
+
+def _leads(ran: Ran, uses: list[Use], schema: Schema, judged: _Judged, *, enforced: bool) -> Iterator[Lead]:
+    left = [use for use in uses if not use.how]
+    if enforced and left and all(use.table in schema.secured for use in left):
+        judged.enforced += 1
+        return
+    left = [use for use in left if not (enforced and use.table in schema.secured)]
+    open_ = sorted({use.table for use in left if not use.by_key})
+    keyed = sorted({use.table for use in left if use.by_key})
+    if open_:
+        text = f"a statement that ran {ran.calls} times binds {', '.join(open_)} to no tenant"
+        yield _lead(ran, open_[0], UNBOUND, text, accuses=True)
+    elif keyed:
+        text = f"a statement that ran {ran.calls} times finds {', '.join(keyed)} by key alone; P2 shows who may"
+        yield _lead(ran, keyed[0], BY_KEY, text, accuses=False)
+    else:
+        judged.bound += 1
+
+
+def _may_touch(sql: str, schema: Schema) -> bool:
+    """Whether a statement that was not understood names a table of tenants; without a catalogue any may."""
+    tables = [table for table in {*schema.columns_of, *schema.scoped, *schema.parents} if schema.belongs(table)]
+    text = masked(sql).lower()
+    return not tables or any(table.rpartition(".")[2] in text for table in tables)
+
+
+def _lead(ran: Ran, table: str, rule: str, text: str, *, accuses: bool) -> Lead:
+    shown = masked(ran.sql)
+    severity = "crit" if accuses else "warn"
+    return Lead(rule=rule, text=text, path=table, code=shown[:500], accuses=accuses, severity=severity, anchor=shown)
+
+
+# the verdict ---------------------------------------------------------------------------------------
+
+
+def _result(
+    world: World,
+    schema: Schema,
+    window: Window,
+    judged: _Judged,
+    where: str,
+    ran: tuple[str, ...],
+    started: int,
+) -> CheckResult:
+    now = world.clock.now()
+    tables = sorted(t for t in {*schema.columns_of, *schema.scoped, *schema.parents} if schema.belongs(t))
+    seldom = [table for table in tables if judged.calls.get(table, 0) < LEAST_CALLS]
+    reason = _missing(window, judged, tables, seldom, now)
+    flagged = judged.number(UNBOUND)
+    verdict = Verdict.FLAGGED if flagged else Verdict.UNKNOWN if reason else Verdict.VERIFIED
+    if flagged:
+        beside = f"; {reason}" if reason else ""
+        reason = f"{flagged} of {judged.statements} statements bind a tenant table to no tenant{beside}"
+    elif not reason:
+        reason = f"all {judged.statements} statements bind every tenant table, {judged.executions} executions"
+        if judged.enforced:
+            reason += f"; {judged.enforced} of them rest on policies of the database"
+    digest = hashlib.sha256("\n".join(sorted(f"{one.calls} {one.sql}" for one in window.statements)).encode())
+    parts = [where, window.source, f"sha256 {digest.hexdigest()[:12]}"]
+    order = {UNBOUND: 0, UNPARSED: 1, BY_KEY: 2}
+    return CheckResult(
+        check=CHECK,
+        project_id=world.project_id,
+        verdict=verdict,
+        reason=reason,
+        target=", ".join(part for part in parts if part),
+        started_at=started,
+        ended_at=now,
+        expires_at=now + LIVE_MS,
+        executed=ran,
+        counts={
+            "statements": judged.statements,
+            "executions": judged.executions,
+            "bound": judged.bound,
+            "by_policy": judged.enforced,
+            "by_key": judged.number(BY_KEY),
+            "unbound": flagged,
+            "not_understood": judged.number(UNPARSED),
+            "hidden": window.hidden,
+            "left_out": window.left_out,
+            "tables": len(tables),
+            "tables_seldom_read": len(seldom),
+        },
+        control=f"{len(tables) - len(seldom)} of {len(tables)} tenant tables have at least {LEAST_CALLS} executions",
+        leads=tuple(sorted(judged.leads, key=lambda lead: order[lead.rule])),
+        tool=version(),
+        live=True,
+    )
+
+
+def _missing(window: Window, judged: _Judged, tables: list[str], seldom: list[str], now: int) -> str:
+    """Why all that was seen does not verify; empty if it does."""
+    parts = []
+    if window.hidden:
+        parts.append(f"{window.hidden} statements are hidden from the account; grant it pg_read_all_stats")
+    if number := judged.number(UNPARSED):
+        parts.append(f"{number} statements were not understood")
+    if number := judged.number(BY_KEY):
+        parts.append(f"{number} statements find a row by its key alone; P2 settles them")
+    if window.cut:
+        parts.append(f"only {MOST_SHAPES} different statements were read")
+    if window.last is not None and now - window.last > LIVE_MS:
+        parts.append("the log was written last more than a day ago")
+    if not judged.statements:
+        parts.append("no statement on a tenant's table was seen")
+    elif not tables:
+        parts.append("which tables belong to tenants is not declared")
+    elif seldom:
+        more = f" and {len(seldom) - 3} more" if len(seldom) > 3 else ""
+        parts.append(f"fewer than {LEAST_CALLS} executions on {', '.join(seldom[:3])}{more}")
+    return "; ".join(parts)

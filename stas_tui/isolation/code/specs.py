@@ -1,0 +1,46 @@
+"""What the checks of this group prove, how, and how often they were right on public code."""
+
+from __future__ import annotations
+
+from stas_tui.isolation.base import LIVE_MS, Spec
+
+CHECKS = (
+    Spec(
+        id="Q1", point="queries", title="No query drops its tenant filter when the argument is missing",
+        method="syntax tree: a filter under a condition on an argument that may be missing (R109)", live=False,
+        precision="",
+    ),
+    Spec(
+        id="Q2", point="queries", title="A function that holds the tenant uses it",
+        method="syntax tree: a query on a tenant's table without the tenant that is at hand; asks a person (R109)",
+        live=False, precision="",
+    ),
+    Spec(
+        id="Q3", point="queries", title="A lookup by name, slug or e-mail carries the tenant",
+        method="syntax tree: a key that is unique in a tenant only, held equal without the tenant; asks (R109)",
+        live=False, precision="",
+    ),
+    Spec(
+        id="Q4", point="queries", title="Every executed statement binds every tenant table",
+        method="pg_stat_statements or a statement log; a rule for each table of each statement (R109)",
+        live=True, ttl_ms=LIVE_MS, precision="",
+    ),
+    Spec(
+        id="Q5", point="queries", title="The tenant comes from the caller's identity",
+        method="routes: a tenant that the client sends and that is held against nothing; asks (R110)",
+        live=False, precision="",
+    ),
+    Spec(
+        id="Q6", point="endpoints", title="Every route that touches tenant data knows the caller",
+        method="routes with ids: signature, aliases, class views, routers around them; asks (R110)",
+        live=False, precision="",
+    ),
+    Spec(
+        id="Q7", point="queries", title="Caches, object paths and locks carry the tenant",
+        method="key expressions of functions that hold or read a tenant's data; asks", live=False, precision="",
+    ),
+    Spec(
+        id="Q8", point="jobs", title="Jobs receive and set the tenant",
+        method="pairs what puts a job into a queue with what it reads; asks (R111)", live=False, precision="",
+    ),
+)  # fmt: skip
