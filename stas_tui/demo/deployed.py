@@ -84,7 +84,7 @@ def _secrets(tenants: Sequence[str], now: int) -> Iterator[dict[str, str]]:
 def _tenancy(folder: Path, tenants: Sequence[str]) -> str:
     q = json.dumps
     named = "\n".join(f"[[tenant]]\nname = {q(tenant)}\nkey = {q(tenant)}\n" for tenant in tenants)
-    return f"""# How the demo's service keeps its tenants apart. `stas tenancy init` drafts such a file for your project.
+    return f"""# How the demo's service keeps its tenants apart. `stas tenancy init` drafts such a file for yours.
 version = 1
 strategy = "row"
 columns = ["tenant_id"]

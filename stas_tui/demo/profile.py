@@ -60,7 +60,8 @@ _held: dict[Path, int] = {}
 def make_demo(locations: Locations, *, seed: int = 1, clock: Clock | None = None, deployed: bool = True) -> Profile:
     """A fresh demo profile; an earlier one is replaced and its runs are stopped.
 
-    Without `deployed` nothing of the service runs, and how it keeps its tenants apart is not declared. From here to its end this process owns the demo of that home. Raises `DemoInUse` if another one does.
+    Without `deployed` nothing of the service runs, and how it keeps its tenants apart is not declared. From here to its
+    end this process owns the demo of that home. Raises `DemoInUse` if another one does.
     """
     clock = clock or SystemClock()
     profile = locations.profile(NAME)
@@ -88,8 +89,8 @@ def make_demo(locations: Locations, *, seed: int = 1, clock: Clock | None = None
             world.add_pr(pr)
     write_recording(profile.root / FOLDER, repository)
     if deployed:
-        project = next(p.id for p in tale.projects if p.status == "active")
-        deploy(profile, project, tale.tenants, seed=seed, now=now)
+        active = next(project.id for project in tale.projects if project.status == "active")
+        deploy(profile, active, tale.tenants, seed=seed, now=now)
     write_private(profile.config_file, _configuration(tale, remote, seed))
     return profile
 

@@ -1,4 +1,4 @@
-"""What people asked for beside the steps: a silence, a task, an answer. Approved at its gate, it is carried out here."""
+"""What people asked for beside the steps: a silence, a task, an answer. Approved at its gate, it is done here."""
 
 from __future__ import annotations
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from stas_tui.pulse import summary_done as done
+from stas_tui.pulse import summary_isolation
 from stas_tui.pulse.context import Context
 from stas_tui.pulse.summary_health import Health, state_of
 from stas_tui.pulse.summary_model import (
     InboxFacts,
-    IsolationPoint,
     Item,
     MemoryFacts,
     ProjectFacts,
@@ -22,7 +22,6 @@ from storage.records import (
     ActionState,
     DataState,
     Evidence,
-    Finding,
     Json,
     MessageType,
     Pulse,
@@ -31,12 +30,6 @@ from storage.records import (
     Task,
 )
 
-INFRA_POINTS = (
-    ("R109", "Database queries are tenant-scoped"),
-    ("R110", "API endpoints validate tenant context"),
-    ("R111", "Background jobs process tenant data in isolation"),
-    ("R112", "Logging includes tenant context"),
-)
 _CHANGES = ("spawn_executor", "commit_changes", "open_pull_request")
 
 
@@ -74,7 +67,9 @@ def facts(context: Context, pulse: Pulse) -> SummaryFacts:
         branches=done.branches(context, work, actions),
         actions=done.actions(actions, events),
         changed=changed,
-        isolation=_isolation(findings) if changed else (),
+        isolation=summary_isolation.points(findings) if changed or steps[8].ended_at else (),
+        isolation_flags=summary_isolation.flags(findings),
+        isolation_counts=summary_isolation.counts(steps[8]),
         deploy_like=is_deploy,
         rollbacks=done.rollbacks(task, work, actions, is_deploy),
         lessons=done.lessons(actions),
@@ -184,21 +179,3 @@ def _visions(step: Step, projects: Step) -> tuple[VisionFact, ...]:
             )
         )
     return tuple(found)
-
-
-def _isolation(findings: list[Finding]) -> tuple[IsolationPoint, ...]:
-    """R142: the four points, each by its own finding; without one it is unknown."""
-    points = []
-    for row, name in INFRA_POINTS:
-        found = [finding for finding in findings if row in finding.check.split(":")]
-        worst = next((f for verdict in ("flagged", "unknown", "verified") for f in found if f.verdict == verdict), None)
-        points.append(
-            IsolationPoint(
-                row=row,
-                name=name,
-                verdict=worst.verdict if worst else "unknown",
-                reason=worst.reason if worst else "no source can prove it here",
-                evidence=worst.evidence if worst else (),
-            )
-        )
-    return tuple(points)

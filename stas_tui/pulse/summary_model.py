@@ -248,6 +248,10 @@ class SummaryFacts:
     changed: bool = False
     """Something was changed in this pulse: a diff, a setting, a deployment."""
     isolation: tuple[IsolationPoint, ...] = ()
+    isolation_flags: tuple[Item, ...] = ()
+    """What is flagged on the matrix, whether it was changed in this pulse or not."""
+    isolation_counts: tuple[Item, ...] = ()
+    """How many cells of the matrix are how."""
     deploy_like: bool = False
     rollbacks: tuple[RollbackFact, ...] = ()
     lessons: tuple[LessonFact, ...] = ()

@@ -106,7 +106,7 @@ def actions(facts: SummaryFacts) -> FieldValue:
 
 
 def isolation(facts: SummaryFacts) -> FieldValue:
-    """R142, D25: Verified only if every applicable point was seen; N/A only if nothing changed."""
+    """R142, D25: Verified only if every applicable point was seen; N/A only without a change and without a flag."""
     points = [point for point in facts.isolation if point.verdict != "n/a"]
     flagged = [point for point in points if point.verdict == "flagged"]
     open_ = [point for point in points if point.verdict not in ("flagged", "verified")]
@@ -117,9 +117,11 @@ def isolation(facts: SummaryFacts) -> FieldValue:
     )
     known, strict = SEEN, ""
     unproved = [point for point in points if point.verdict == "verified" and not point.evidence]
-    if not facts.changed and not flagged:
+    flags = tuple(f"Flagged: {line}" for line in quoted_items(facts.isolation_flags))
+    matrix = tuple(f"Matrix of {line}" for line in quoted_items(facts.isolation_counts))
+    if not facts.changed and not flagged and not flags:
         value, below = "N/A", ("Nothing was changed.",)
-    elif flagged:
+    elif flagged or flags:
         value = "Flagged"
     elif open_ or unproved or not points:
         names = (
@@ -132,7 +134,7 @@ def isolation(facts: SummaryFacts) -> FieldValue:
         key="isolation",
         label="Multi-Tenant Isolation",
         value=value,
-        below=below or ("No point was checked.",),
+        below=(*(below or ("No point was checked.",)), *flags, *matrix),
         known=known,
         evidence=tuple(proof for point in facts.isolation for proof in point.evidence),
         strict=strict,

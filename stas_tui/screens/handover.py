@@ -117,11 +117,13 @@ class HandOverForm(ClickedKeys, Told, Screen[tuple[str, str] | None]):
         for editor in self.query(SafeEditor):
             editor.tab_behavior = "focus"
         self.query_one("#tried", SafeEditor).focus()
-        if self._left:
-            at = hhmm(max(left.at for left in self._left.values()))
-            self.tell(f"You typed this at {at} and wrote no sheet from it; it was kept.")
         if self._problem:
             self._not_kept(self._problem)
+        elif self._left:
+            at = hhmm(max(left.at for left in self._left.values()))
+            self.tell(f"You typed this at {at} and wrote no sheet from it; it was kept.")
+        else:
+            self.tell("What you type is kept here until the sheet is written.")
 
     def _not_kept(self, problem: str) -> None:
         self.tell(f"{NOT_KEPT} {problem}", error=True)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 TICK_S = 1.0
 KEY_RANKS = {
     "incident.question": 1,
+    "incident.cause": 1,
     "incident.roles": 2,
     "incident.changes": 3,
     "incident.postmortem": 4,

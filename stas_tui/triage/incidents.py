@@ -112,7 +112,7 @@ class IncidentDesk:
     # the timeline ----------------------------------------------------------------------------------
 
     def _merged(self, incident: Incident) -> Incident:
-        entries = [*incident.entries, *self._from_log(incident.key), *self._from_sources(incident.key)]
+        entries = [*incident.entries, *self._from_sources(incident.key), *self._from_log(incident.key)]
         return replace(incident, entries=tuple(sorted(entries, key=lambda entry: (entry.at, entry.id))))
 
     def _from_log(self, key: str) -> list[IncidentEntry]:

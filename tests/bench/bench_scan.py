@@ -68,7 +68,7 @@ def count_{n}(session: Session, tenant_id: int | None = None) -> int:
 """
 ROUTE = """
 @router.get("/things-{n}/{{thing_id}}", response_model=ThingRead)
-async def read_{n}(thing_id: int, user: CurrentUser, session: AsyncSession = Depends(get_session)) -> Thing{n}:
+async def read_{n}(thing_id: int, user: User = Depends(current_user), session=Depends(get_session)) -> Thing{n}:
     thing = await open_{n}(session, user.tenant_id, thing_id)
     if thing is None:
         raise HTTPException(404, "no such thing")

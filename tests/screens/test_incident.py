@@ -55,7 +55,7 @@ async def test_an_incident_is_opened_with_everything_that_is_known(night: Applic
 
 
 async def test_notes_decisions_questions_and_answers_grow_the_timeline(night: Application) -> None:
-    async with on_call(night) as hands:
+    async with on_call(night, (120, 36)) as hands:
         screen = await opened(hands)
         for key, text in (("n", "errors fall"), ("d", "roll back"), ("u", "who was hurt"), ("u", "since when")):
             await hands.press(key)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from storage.check_records import CheckResult, Lead, Verdict
 from storage.clock import DAY, HOUR, MINUTE, SECOND
 from storage.records import DataState, Finding, Step
 from storage.watch_records import (
@@ -147,6 +148,41 @@ def healthy(shop: Shop) -> str:
     return sha
 
 
+def declared(shop: Shop, completed_by: str = PERSON) -> None:
+    """A tenancy file of the shop; without a person it is a draft."""
+    file = shop.profile.tenancy_file("shop")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    tenants = "".join(f'[[tenant]]\nname = "{name}"\nkey = "{name}"\n' for name in TENANTS)
+    file.write_text(f'version = 1\nstrategy = "rls"\ncompleted_by = "{completed_by}"\n{tenants}')
+
+
+def probed(shop: Shop, **verdicts: Verdict) -> None:
+    """A round of the probes that looked at every tenant just now; `verdicts` by check, verified by default."""
+    checks, now = shop.app.rounds.checks, shop.clock.now()
+    run = checks.begin("shop", ["D10", "D11", "D12", "P2"])
+    for check, tenants in {"D10": TENANTS, "D11": TENANTS, "D12": ("",), "P2": TENANTS}.items():
+        verdict = verdicts.get(check, Verdict.VERIFIED)
+        leads = (Lead(rule="foreign-rows", text="3 rows of others", path="invoice"),)
+        for tenant in tenants:
+            checks.put(
+                run,
+                CheckResult(
+                    check=check,
+                    project_id="shop",
+                    tenant=tenant,
+                    verdict=verdict,
+                    reason="3 rows of others" if verdict is Verdict.FLAGGED else f"so it is: {verdict}",
+                    started_at=now,
+                    ended_at=now,
+                    expires_at=now + DAY,
+                    target="PostgreSQL 15",
+                    live=True,
+                    leads=leads if verdict is Verdict.FLAGGED else (),
+                ),
+            )
+    checks.end(run, "done")
+
+
 # ways to stop answering ---------------------------------------------------------------------------
 
 
@@ -222,7 +258,7 @@ def health(shop: Shop) -> dict[str, Finding]:
 
 
 def after(shop: Shop, sha: str) -> dict[str, Finding]:
-    """The four checks of a merge."""
+    """The checks of a merge."""
     found = shop.context.findings.of_pulse(shop.pulse.id)
     marked = {f.check.removeprefix("after merge:"): f for f in found if f.subject == sha}
     return {name: finding for name, finding in marked.items() if name != "pre-merge review"}

@@ -9,7 +9,21 @@ import pytest
 from storage.records import DataState
 from storage.watch_records import SourceKind
 from tests.door.shop import PERSON, Shop, field
-from tests.steps.outside import DEATHS, NAMES, after, alert, health, healthy, says, status, step, walk, watched
+from tests.steps.outside import (
+    DEATHS,
+    NAMES,
+    after,
+    alert,
+    declared,
+    health,
+    healthy,
+    probed,
+    says,
+    status,
+    step,
+    walk,
+    watched,
+)
 
 RESTS_ON = {
     SourceKind.ALERTS: ({"alerts"}, set()),
@@ -27,12 +41,14 @@ kinds = pytest.mark.parametrize("kind", RESTS_ON)
 
 def test_a_world_in_which_every_source_answers_is_calm(shop: Shop) -> None:
     sha = healthy(watched(shop))
-    walk(shop)
+    declared(shop)
+    probed(shop)
+    walk(shop, 8)
     assert {f.subject: f.verdict for f in health(shop).values()} == dict.fromkeys(
         ("alerts", "error rates", "endpoints", "CI", "builds", "deploys", "reports"), "ok"
     )
     assert {name: f.verdict for name, f in after(shop, sha).items()} == dict.fromkeys(
-        ("CI", "builds", "error rates", "health"), "ok"
+        ("CI", "builds", "error rates", "health", "isolation"), "ok"
     )
     assert (step(shop, 6).data_state, step(shop, 6).note) == (DataState.OK, "7 ok")
     assert (step(shop, 8).data_state, step(shop, 8).note) == (DataState.OK, "1 merge, 0 reviews")

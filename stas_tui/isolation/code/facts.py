@@ -72,7 +72,8 @@ def _telling(data: bytes) -> bool:
 class _File:
     def __init__(self, tree: ast.Module, source: str, words: Words) -> None:
         self._tree, self._words = tree, words
-        self._lines = source.splitlines()
+        self._lines = source.split("\n")
+        self._hinted = routes.hints(source)
         self._constants: dict[str, ast.expr] = {}
         self._facts: Facts = {}
         self._bound: dict[str, int] = {}
@@ -142,9 +143,9 @@ class _File:
         self, node: ast.FunctionDef | ast.AsyncFunctionDef, prefix: str, owner: ast.ClassDef | None, outer: Names | None
     ) -> None:
         name = f"{prefix}{node.name}"
-        found = list(routes.routes_of(node, owner, name, self._words))
-        asked = routes.asks(node, self._words)
-        if not found and (kept := _dependency(asked)):
+        found = list(routes.routes_of(node, owner, name, self._words, self._hinted))
+        asked = {} if found else routes.asks(node, self._words, self._hinted)
+        if asked and (kept := _dependency(asked)):
             self._facts.setdefault("d", {})[node.name] = kept
         if (task := shared.task_of(node, self._words)) is not None:
             self._add("j", task)
@@ -186,7 +187,7 @@ class _File:
             self._calls(reader)
         if not entry:
             return
-        if entry.keys() == {"B"} and not serves:
+        if entry.keys() == {"B"} and not serves and not any("*" in names for names in bound):
             for names, number in bound.items():
                 self._bound[names] = self._bound.get(names, 0) + number
             return

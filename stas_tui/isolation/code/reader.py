@@ -56,25 +56,28 @@ class Reader:
 
     def value(self, node: ast.expr) -> Query | None:
         """Read an expression once; the query that it is, if it is one."""
+        kind = type(node)
+        if kind is ast.Constant:
+            return None
+        if kind is ast.Name:
+            return self.names.queries.get(node.id)  # type: ignore[attr-defined]
         known = self._made.get(id(node), False)
         if known is not False:
             return known  # type: ignore[return-value]
         self._made[id(node)] = None
-        found = self._value(node)
-        self._made[id(node)] = found
+        found = self._made[id(node)] = self._value(node)
         return found
 
-    def _value(self, node: ast.AST) -> Query | None:
+    def _value(self, node: ast.expr) -> Query | None:
         match node:
-            case ast.Name(id=name):
-                return self.names.queries.get(name)
             case ast.Call():
                 return self._call(node)
             case ast.Attribute(value=value, attr=attr):
                 return self._attribute(node, value, attr)
-            case ast.Await(value=value) | ast.Starred(value=value) | ast.Subscript(value=value):
-                if isinstance(node, ast.Subscript):
-                    self.value(node.slice)
+            case ast.Await(value=value) | ast.Starred(value=value):
+                return self.value(value)
+            case ast.Subscript(value=value, slice=index):
+                self.value(index)
                 return self.value(value)
             case ast.NamedExpr(target=ast.Name(id=name), value=value):
                 return self.assign(name, value)
@@ -87,12 +90,18 @@ class Reader:
             case ast.Lambda(body=body):
                 self.value(body)
                 return None
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.expr):
-                self.value(child)
-            elif isinstance(child, ast.comprehension | ast.keyword | ast.FormattedValue):
-                self._value(child)
+        self._inside_of(node)
         return None
+
+    def _inside_of(self, node: ast.AST) -> None:
+        """Read every expression inside a piece of the tree."""
+        for name in node._fields:
+            value = getattr(node, name, None)
+            for part in value if isinstance(value, list) else (value,):
+                if isinstance(part, ast.expr):
+                    self.value(part)
+                elif isinstance(part, ast.comprehension | ast.keyword):
+                    self._inside_of(part)
 
     def assign(self, name: str, value: ast.expr) -> Query | None:
         """A name gets a value."""
@@ -164,9 +173,10 @@ class Reader:
 
     def _root(self, node: ast.Call, name: str) -> Query | None:
         """A new query, if this call begins one."""
-        models = [model for arg in node.args if (model := self._models(arg))]
         first = model_of(node.args[0]) if node.args else ""
-        if name in ("select", "exists") or (name in ("update", "delete") and first) or (name == "query" and models):
+        if name in ("select", "exists") or (name in ("update", "delete") and first):
+            return self._built(node, name)
+        if name == "query" and any(self._models(arg) for arg in node.args):
             return self._built(node, name)
         if name in _FETCHES and first and len(node.args) + len(node.keywords) > 1:
             return self._fetch(node, first)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,6 +35,13 @@ _BODY = re.compile(
 _STATE = re.compile(
     r"(^|\.)(request|req|info\.context|g|self\.request)\.(state\.)?(user|auth|identity|account|role|tenant)\b"
 )
+_HINTS = (
+    "current_user", "current_account", "current_member", "user_from", "uthenticat", "uthoriz", "erify", "require_", "check_",
+    "compare_digest", "jwt", "request_user", "_perm", "decode_token", "login_user", "construct_event", "api-key",
+    "API-Key", "ignature", "request.user", "request.state", "req.user", "req.state", "g.user", "g.tenant", "g.auth",
+    "context.user", "request.auth", "request.tenant", "request.account",
+)  # fmt: skip
+"""Parts of texts without which no body looks at the caller."""
 _PLAIN = listed(
     "UUID UUID4 Request Response Session AsyncSession Any Literal Path Query Body BackgroundTasks WebSocket"
     " UploadFile Decimal Optional List Dict None"
@@ -59,8 +67,23 @@ def is_open(path: str) -> bool:
     return bool(_OPEN.search(path)) or bool(_CAPABILITY.search(path))
 
 
+def hints(source: str) -> list[int]:
+    """Lines on which something may look at the caller, in order; most functions hold none and need no closer look."""
+    found = []
+    for hint in _HINTS:
+        at = source.find(hint)
+        while at >= 0:
+            found.append(at)
+            at = source.find(hint, at + len(hint))
+    return [source.count("\n", 0, at) + 1 for at in sorted(found)]
+
+
 def routes_of(
-    node: ast.FunctionDef | ast.AsyncFunctionDef, owner: ast.ClassDef | None, name: str, words: Words
+    node: ast.FunctionDef | ast.AsyncFunctionDef,
+    owner: ast.ClassDef | None,
+    name: str,
+    words: Words,
+    hinted: list[int],
 ) -> Iterator[dict[str, Any]]:
     """Every route that a function serves, as facts; see `facts`."""
     heads = [head for decorator in node.decorator_list if (head := _head(decorator))]
@@ -68,7 +91,9 @@ def routes_of(
         own = [head for decorator in owner.decorator_list if (head := _head(decorator))]
         heads = [(path, node.name, router, call) for path, _, router, call in own]
     for path, method, router, call in heads:
-        found = {"l": node.lineno, "p": path, "m": method, "v": router, "f": name, **asks(node, words)}
+        found = {"l": node.lineno, "p": path, "m": method, "v": router, "f": name, **asks(node, words, hinted)}
+        if sent := found.get("t"):
+            found["t"] = {tenant: beside(node, tenant, words) for tenant in sent}
         given = [*_dependencies(call), *_decorators(node)]
         if owner is not None:
             given += _decorators(owner)
@@ -160,11 +185,11 @@ def _alias(annotation: ast.expr | None) -> list[str]:
     return []
 
 
-def asks(node: ast.FunctionDef | ast.AsyncFunctionDef, words: Words) -> dict[str, Any]:
+def asks(node: ast.FunctionDef | ast.AsyncFunctionDef, words: Words, hinted: list[int]) -> dict[str, Any]:
     """What a function asks of whoever calls it, as facts.
 
     Keys: `d` what it depends on (types with `@`, whose alias may depend on something), `i` identity in its body,
-    `n` parameters, each with what it depends on, `t` tenants that the client sends, each with the names beside it.
+    `n` parameters, each with what it depends on, `t` tenants that are no dependency, so that the client sends them.
     """
     depends: dict[str, list[str]] = {}
     plain = []
@@ -176,12 +201,17 @@ def asks(node: ast.FunctionDef | ast.AsyncFunctionDef, words: Words) -> dict[str
             plain.append(argument.arg)
     facts: dict[str, Any] = {"d": sorted({name for found in depends.values() for name in found})}
     secret = next((name for name in plain if _SECRET.match(name)), "")
-    if identity := _identity(node) or secret:
+    if identity := (_holds_line(node, hinted) and _identity(node)) or secret:
         facts["i"] = identity
     if sent := [name for name in plain if words.holds(name)]:
-        facts["t"] = {name: beside(node, name, words) for name in sent}
+        facts["t"] = sent
         facts["n"] = {name: found for name, found in depends.items() if found}
     return facts
+
+
+def _holds_line(node: ast.FunctionDef | ast.AsyncFunctionDef, lines: list[int]) -> bool:
+    at = bisect_left(lines, node.lineno)
+    return at < len(lines) and lines[at] <= (node.end_lineno or node.lineno)
 
 
 def _identity(node: ast.AST) -> str:

@@ -26,7 +26,7 @@ CHECKS = (
         title="The way back looks complete",
         method="Follows both ways in a sketch of the database and names what differs; a rehearsal (C3) settles it.",
         live=False,
-        precision="on 870 public revisions 12 of 660 called complete were not, and 15 of 45 called incomplete were",
+        precision="8 of 9 flags were right on 315 public revisions; 2 broken ways back were missed then",
     ),
     Spec(
         id="C4",

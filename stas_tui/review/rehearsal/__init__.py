@@ -16,7 +16,7 @@ CHECKS = (
         method="Runs each new migration up, down and up on a scratch database in a child and compares the catalogues.",
         live=True,
         ttl_ms=LIVE_MS,
-        precision="found 62 broken ways back among 870 public revisions; wrong only where application code was missing",
+        precision="all 10 broken ways back that it named in 315 public revisions were broken",
     ),
     Spec(
         id="C7",

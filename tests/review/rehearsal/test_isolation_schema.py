@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stas_tui.config_rehearse import Rehearse
+from stas_tui.config_sources import Credential
 from stas_tui.isolation.declared import ByParent, NotApplicable, SharedTable, Tables, Tenancy
 from stas_tui.review.rehearsal import run
 from storage.check_records import CheckResult, Verdict
+from tests.postgres import server
 from tests.review.migrations.repositories import by_check, change, rules, texts
 
 pytestmark = pytest.mark.usefixtures("postgresql")
@@ -33,7 +37,19 @@ def tenancy(**more: Any) -> Tenancy:
 def c7(folder: Path, up: str, declared: Tenancy | None, first: str = FIRST) -> CheckResult:
     base = {"migrations/1_a.up.sql": first, "migrations/1_a.down.sql": "drop table if exists order_, tenant;"}
     more = {"migrations/2_b.up.sql": up, "migrations/2_b.down.sql": "select 1;"}
-    return by_check(run(change(folder, base, {**base, **more}, only=frozenset({"C7"}), tenancy=declared)))["C7"]
+    found = change(
+        folder, base, {**base, **more}, only=frozenset({"C7"}), tenancy=declared,
+        rehearsal=Rehearse(server=Credential(env="REHEARSAL_DSN")), environ={"REHEARSAL_DSN": account()},
+    )  # fmt: skip
+    return by_check(run(found))["C7"]
+
+
+@cache
+def account() -> str:
+    """The tests' server, which need not be started for each test, as somebody who may make databases there."""
+    name = server().name("rehearser")
+    server().run("postgres", f"create role \"{name}\" login createdb password 'pw-of-rehearser'")
+    return server().dsn("postgres", name, password="pw-of-rehearser", tcp=True)
 
 
 def test_a_table_that_follows_is_verified(tmp_path: Path) -> None:
