@@ -14,7 +14,7 @@ from stas_tui.pulse.context import Context
 from stas_tui.pulse.reviewing import NOBODY_LOOKS
 from stas_tui.pulse.scan_sources import DEGRADED, FAILED, OK, UNKNOWN, Said
 from stas_tui.texts.kinds import FileKind, kind_of
-from stas_tui.texts.lines import count, listed, one_line, redacted
+from stas_tui.texts.lines import count, one_line, redacted
 from storage.check_records import CheckResult, Verdict
 from storage.records import Evidence, Merge
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 SCHEMA, ISOLATION = "schema", "isolation"
 PROBES = ("D10", "D11", "D12", "P2")
 """The probes that are asked again after a merge."""
-BEHIND = "behind"
-"""Rule of a lead that says that a revision is not applied yet."""
+NOT_YET = frozenset({"behind", "differs"})
+"""Rules of leads that are as they must be until the new version is deployed."""
 NOT_SINCE = "not checked since the merge"
 
 
@@ -45,13 +45,13 @@ def arrived(context: Context, project: str, repo: Repo, head: str) -> CheckResul
 
 
 def schema(result: CheckResult | None, health: Said, problem: str = "") -> Said:
-    """V5 for one merge. A revision that is missing is bad news only once the new version runs."""
+    """V5 for one merge. What the migrations have not made yet is bad news only once the new version runs."""
     if problem:
         return Said(subject=SCHEMA, verdict=UNKNOWN, reason=problem)
     if result is None:
         return Said(subject=SCHEMA, verdict=UNKNOWN, reason=NOBODY_LOOKS)
     verdict, reason = _VERDICTS.get(result.verdict, UNKNOWN), result.reason
-    if verdict == FAILED and health.verdict != OK and all(lead.rule == BEHIND for lead in result.leads):
+    if verdict == FAILED and health.verdict != OK and all(lead.rule in NOT_YET for lead in result.leads):
         verdict, reason = UNKNOWN, f"not deployed yet, as far as is known: {result.reason}"
     proof = [Evidence(kind="query", ref="V5", text=one_line(result.target, 120), at=result.ended_at)]
     proof += [
@@ -125,4 +125,4 @@ def _whom(one: CellSaid) -> str:
 
 
 def _names(said: Sequence[CellSaid]) -> str:
-    return listed(sorted({one.spec.id for one in said}, key=PROBES.index)) if said else ""
+    return ", ".join(sorted({one.spec.id for one in said}, key=PROBES.index))

@@ -37,7 +37,8 @@ def test_V6_probes_since_the_merge_that_found_nothing_settle_it(shop: Shop) -> N
     probed(shop)
     found = told(shop, sha)["isolation"]
     assert (found.verdict, found.reason) == ("ok", "7 probes since the merge, no foreign row")
-    assert len(found.evidence) == 7
+    assert [proof.ref for proof in found.evidence][:2] == [sha, "D10 acme"]
+    assert len(found.evidence) == 1 + 7
     assert entry(shop, sha)["settled"]
 
 
@@ -48,7 +49,7 @@ def test_V6_probes_from_before_the_merge_say_nothing_about_it(shop: Shop) -> Non
     shop.later(5)
     fresh = land(shop, "fresh", shop.clock.now() - MINUTE)
     found = told(shop, fresh)["isolation"]
-    assert (found.verdict, found.reason) == ("unknown", "not checked since the merge: D10, D11, D12 and P2")
+    assert (found.verdict, found.reason) == ("unknown", "not checked since the merge: D10, D11, D12, P2")
     assert not entry(shop, fresh)["settled"]
 
 
@@ -141,6 +142,7 @@ def test_V5_a_revision_that_is_missing_while_the_new_version_is_not_out_is_no_ac
     live(shop)
     found = told(shop, migrated(shop))["schema"]
     assert found.verdict == "unknown", found.reason
+    assert found.reason.startswith("not deployed yet, as far as is known: ")
 
 
 @pytest.mark.parametrize(("applied", "verdict"), [(("0000",), "failed"), (("0001",), "ok")])
@@ -153,4 +155,4 @@ def test_V5_once_the_new_version_runs_everywhere_the_database_must_be_at_the_hea
     says(shop, SourceKind.PROBES, probe(version=sha, expected_version=sha))
     found = told(shop, sha)["schema"]
     assert found.verdict == verdict, found.reason
-    assert found.evidence[0].ref == "V5"
+    assert found.evidence[1].ref == "V5"

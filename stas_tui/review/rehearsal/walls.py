@@ -8,6 +8,7 @@ import os
 import pwd
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from stas_tui.executors import procs
 from stas_tui.locations import SOCKET_PATH_BYTES
-from storage.clock import Clock
+from storage.clock import HOUR, SECOND, Clock
 from storage.errors import StasError
 
 MARKER = "STAS_REHEARSAL_ID"
@@ -30,6 +31,8 @@ _JAIL = Path(__file__).with_name("jail.py")
 _REPORT_BYTES = 65_536
 _END_S = 5.0
 _SWEEP_MS = 3_000
+LEFT_OVER_MS = 2 * HOUR
+"""Age from which a folder that nobody removed is nobody's; a rehearsal takes an hour at most."""
 _PREFIX = "stas-rehearsal-"
 
 
@@ -76,6 +79,7 @@ def place(clock: Clock) -> Iterator[Place]:
         raise WallsMissing(f"No temporary folder: {error.strerror}.", "Set TMPDIR to one with free space.") from None
     try:
         user = _nobody() if os.geteuid() == 0 else None
+        _remove_left_over(folder.parent, {os.geteuid(), user}, clock.now())
         if user is not None:
             os.chown(made, user, user)
         here = Place(made, user)
@@ -86,6 +90,16 @@ def place(clock: Clock) -> Iterator[Place]:
         pause = threading.Event()
         procs.sweep(lambda: procs.marked(made.name, MARKER), clock.monotonic, lambda: _rest(pause), _SWEEP_MS)
         shutil.rmtree(made, ignore_errors=True)
+
+
+def _remove_left_over(parent: Path, users: set[int | None], now: int) -> None:
+    """Folders of rehearsals whose process was killed before it could remove them."""
+    for path in parent.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            found = path.lstat()
+            old = now - int(found.st_mtime * SECOND) > LEFT_OVER_MS
+            if old and found.st_uid in users and stat.S_ISDIR(found.st_mode) and not procs.marked(path.name, MARKER):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _rest(pause: threading.Event) -> None:

@@ -172,6 +172,22 @@ def test_what_it_started_ends_with_it(tmp_path: Path) -> None:
     assert not procs.with_argument(mark)
 
 
+def test_a_folder_that_a_killed_rehearsal_left_is_removed_and_a_younger_one_is_not(tmp_path: Path) -> None:
+    old, young, theirs = (Path(tempfile.mkdtemp(prefix=p)) for p in ("stas-rehearsal-", "stas-rehearsal-", "other-"))
+    (old / "data").mkdir()
+    now = SystemClock().now()
+    for path in (old, theirs):
+        os.utime(path, (now / 1_000 - 3 * 3_600,) * 2)
+    try:
+        with walls.place(SystemClock()):
+            assert not old.exists()
+            assert young.exists()
+            assert theirs.exists()
+    finally:
+        for path in (old, young, theirs):
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def test_a_person_can_end_it(tmp_path: Path) -> None:
     before = left_over()
     running = threading.Event()
