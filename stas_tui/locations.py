@@ -111,6 +111,11 @@ class Profile:
         """Summaries and copies that a person asked for."""
         return self.root / "exports"
 
+    @property
+    def typed(self) -> Path:
+        """What somebody types and has not sent yet; it can be deleted at any time."""
+        return self.root / "typed"
+
     def exists(self) -> bool:
         """Whether the profile was set up."""
         return self.config_file.exists()

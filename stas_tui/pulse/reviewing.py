@@ -110,8 +110,11 @@ def _missing(context: Context, repo: Repo, asked: dict[int, list[Message]], open
 # step 8 -------------------------------------------------------------------------------------------
 
 
-def reviews(context: Context, pulse: Pulse, project: str, repo: Repo) -> list[Json]:
-    """R100: what waits for a review, each read once by every check that needs no rehearsal. Raises `ForgeError`."""
+def reviews(context: Context, pulse: Pulse, project: str, repo: Repo) -> tuple[list[Json], list[str]]:
+    """R100: what waits for a review, each read once by every check that needs no rehearsal; and what is not there.
+
+    Raises `ForgeError`.
+    """
     found, missing = due(context, project, repo)
     rows = []
     for n, one in enumerate(found):
@@ -136,7 +139,7 @@ def reviews(context: Context, pulse: Pulse, project: str, repo: Repo) -> list[Js
     for lost in missing:
         proof = (Evidence(kind="message", ref=lost.message.id, text=one_line(redacted(lost.message.subject), 120)),)
         _keep(context, pulse, f"#{lost.number}", UNKNOWN, f"{lost.text}; the message stays open", proof)
-    return rows
+    return rows, [lost.text for lost in missing]
 
 
 def _read(context: Context, project: str, repo: Repo, pr: PullRequest) -> tuple[Review | None, str]:

@@ -326,9 +326,9 @@ def hand_over(steps: list[Step], work: Json) -> tuple[Item, ...]:
     if pr:
         items.append(Item(text=f"Review and merge pull request #{pr['number']} on {pr['base']} (a human act)"))
     for review in steps[7].data.get("reviews", ()):
-        items.append(
-            Item(text=f"Review #{review['number']} before its merge: it touches {', '.join(review['groups'])}")
-        )
+        why = f"it touches {', '.join(review['groups'])}" if review["groups"] else review.get("why", "")
+        said = f"; {review['said']}" if review.get("verdict") == "flagged" else ""
+        items.append(Item(text=f"Review #{review['number']} before its merge: {why}{said}"))
     given_up = work.get("given_up")
     if given_up:
         items.append(Item(text=f"Take up the task again: {given_up['reason']}"))

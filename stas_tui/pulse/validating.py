@@ -64,6 +64,7 @@ def validation(context: Context, pulse: Pulse) -> Found:
     outside, board = Outside(context), Board(context)
     watched: list[Json] = []
     reviews: list[Json] = []
+    lost: list[str] = []
     errors: list[str] = []
     unknown = 0
     seen: set[tuple[str, str]] = set()
@@ -84,11 +85,20 @@ def validation(context: Context, pulse: Pulse) -> Found:
                 unknown += sum(said.verdict == UNKNOWN for said in one.checks)
                 _keep(context, pulse, one)
                 watched.append(_data(board, project, one))
-            reviews += reviewing.reviews(context, pulse, project, repo)
+            wanted, missing = reviewing.reviews(context, pulse, project, repo)
+            reviews += wanted
+            lost += missing
         except ForgeError as error:
             errors.append(f"{project}: not watched since {hhmm(since)}: {error}")
     suspects = [entry["sha"] for entry in watched if entry["draft"] is not None]
-    data: Json = {"merges": watched, "reviews": reviews, "errors": errors, "since": since, "suspects": suspects}
+    data: Json = {
+        "merges": watched,
+        "reviews": reviews,
+        "lost": lost,
+        "errors": errors,
+        "since": since,
+        "suspects": suspects,
+    }
     if errors and not watched:
         return Found(state=DataState.ERROR, note=errors[0], data=clean(data))
     flagged = sum(row["verdict"] == "flagged" for row in reviews)
@@ -96,7 +106,7 @@ def validation(context: Context, pulse: Pulse) -> Found:
     if suspects:
         note = f"{count(len(suspects), 'suspect')} of {count(len(watched), 'merge')}"
     note += f"; {count(len(errors), 'repository', 'repositories')} not watched" if errors else ""
-    calm = watched and not unknown and not errors and not reviews
+    calm = watched and not unknown and not errors and not reviews and not lost
     return Found(state=DataState.OK if calm else DataState.UNKNOWN, note=note, data=clean(data))
 
 

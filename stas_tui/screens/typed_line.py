@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 KEEP_S = 0.4
 """So long after the first letter that is not kept yet, everything typed so far is kept."""
-FOLDER = "typed"
 NOT_KEPT = "Not kept as you type:"
 KEPT = "Kept here as you type: enter writes it down, escape drops it."
 
@@ -31,7 +30,7 @@ def typed_of(app: StasApp) -> Typed:
     from stas_tui.triage.typed import Typed
 
     application = app.application
-    return Typed(application.profile.root / FOLDER, application.person, application.clock)
+    return Typed(application.profile.typed, application.person, application.clock)
 
 
 def left_lines(app: StasApp) -> list[str]:

@@ -102,7 +102,7 @@ def looks(profile: Profile) -> Application:
 
 def kept(profile: Profile) -> list[str]:
     """What is half typed on the disk."""
-    return [left.text for left in Typed(profile.root / "typed", "kim", SystemClock()).all_left()]
+    return [left.text for left in Typed(profile.typed, "kim", SystemClock()).all_left()]
 
 
 def said(profile: Profile, kind: str) -> list[str]:

@@ -62,9 +62,9 @@ def test_without_a_terminal_every_gate_stays_undecided(home: Path) -> None:
     assert done.status == 0
     assert "stays undecided" in done.err
     assert done.out.count("## Pulse Summary") == 1
-    assert "2 left undecided; nothing of it was done:" in done.out
+    assert "3 left undecided; nothing of it was done:" in done.out
     waiting = json.loads(stas(home, "gates", "--json").out)
-    assert {row["tool"] for row in waiting} == {"claim_task", "slack_dm"}
+    assert {row["tool"] for row in waiting} == {"claim_task", "create_follow_ups", "slack_dm"}
     assert {row["state"] for row in waiting} == {"pending"}
     one = stas(home, "gates", waiting[0]["id"])
     assert one.out.count("END OF GATE") == 1

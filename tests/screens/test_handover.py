@@ -96,7 +96,7 @@ async def test_what_was_typed_is_dropped_by_a_second_escape_only(night: Applicat
 
 
 async def test_a_folder_that_takes_nothing_does_not_keep_anybody_from_handing_over(night: Application) -> None:
-    (night.profile.root / "typed").write_text("in the way", "utf-8")
+    night.profile.typed.write_text("in the way", "utf-8")
     async with on_call(night) as hands:
         await hands.press("H")
         await hands.on(HandOverForm)

@@ -126,7 +126,7 @@ async def test_words_that_were_refused_are_offered_again(night: Application) -> 
 
 
 async def test_a_folder_that_takes_nothing_does_not_keep_anybody_from_typing(night: Application) -> None:
-    (night.profile.root / "typed").write_text("in the way", "utf-8")
+    night.profile.typed.write_text("in the way", "utf-8")
     async with on_call(night, (120, 36)) as hands:
         await opened(hands)
         await hands.sees("What is half typed in", "cannot be reached")

@@ -12,9 +12,9 @@ means is judged when the facts of all files stand side by side. Keys of a file's
     b  queries that are bound, in functions of which nothing else is kept: models to number
     j  jobs   q  jobs that are put into a queue   W  functions that a worker runs
     x  imports, name to `module.name`
-    f  functions: q name, l line, h what holds the tenant, g how rows are compared with it, a loop over tenants,
-       p names checked together with it, s queries that are not bound, B how many are, by their models, k keys,
-       c tenants that the client sent, R how a returned query is bound
+    f  functions: q name, S whether it has a self, h what holds the tenant, g how rows are compared with it, a loop
+       over tenants, p names checked together with it, s queries that are not bound, B how many are, by their models,
+       k keys, c tenants that the client sent, R how a returned query is bound
 
 Keys of a query: l line, c code, v verb, m models, t tables of SQL text as [table, how bound, by key], w columns held
 equal as [column, kind, name], o optional filter as [name, line, surely], r function that began it, n whether it stands
@@ -194,7 +194,12 @@ class _File:
         if entry.keys() - {"B", "R"}:
             scope = node if name else ast.Module([s for s in body if not isinstance(s, _SCOPES)], [])
             holds = list(dict.fromkeys(f"{kind} {what}" for kind, what in held(scope, self._words)))[:6]
-            beside = {"h": holds, "g": guard_of(scope, self._words), "a": reader.loops, "l": getattr(node, "lineno", 1)}
+            beside = {
+                "h": holds,
+                "g": guard_of(scope, self._words),
+                "a": reader.loops,
+                "S": int("self" in reader.names.params),
+            }
             entry |= {key: value for key, value in beside.items() if value}
             if open_ and (together := reader.together()):
                 entry["p"] = together

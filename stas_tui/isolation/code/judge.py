@@ -191,7 +191,7 @@ class QueryJudge:
                 if entry.startswith(f"{kind} "):
                     return str(entry)
         owner = self._class(function)
-        return f"self {owner}" if owner and self._known.class_holds(owner) else ""
+        return f"self {owner}" if function.get("S") and self._known.class_holds(owner) else ""
 
     @staticmethod
     def _cure(function: Facts, site: Facts, equal: list[tuple[str, ...]]) -> str:

@@ -32,7 +32,15 @@ class Routes:
     @property
     def too_many(self) -> bool:
         """Whether so many routes look bare that the rule must have missed how the caller is asked for."""
-        return self.judged > 0 and len(self.bare) > 2 and len(self.bare) / self.judged > TOO_MANY
+        return self._many(self.bare)
+
+    @property
+    def too_many_sent(self) -> bool:
+        """The same for routes that seem to take the tenant from the client."""
+        return self._many(self.client)
+
+    def _many(self, leads: list[Lead]) -> bool:
+        return self.judged > 0 and len(leads) > 2 and len(leads) / self.judged > TOO_MANY
 
 
 def judge_routes(known: Known) -> Routes:

@@ -350,6 +350,8 @@ class Predicates:
             inner = made.args[0].id
             if inner in self._names.params and is_class(tail(made.func)):
                 return "param", inner
+        if isinstance(made, ast.Attribute):
+            return self._origin_of_part(made)
         if made is not None and is_input(dotted(made).partition(".")[0] or tail(made)):
             return "input", name
         return ("const", name) if name.isupper() else ("local", name)

@@ -89,7 +89,14 @@ def judged(scanned: Scanned, words: Words) -> Read:
         read.leads += routes.bare
         if routes.middleware and routes.bare:
             read.notes["Q6"] = f"{routes.middleware} looks at the caller too and may guard what looks bare"
-    read.leads += [*routes.client, *keys.leads, *jobs.leads]
+    if routes.too_many_sent:
+        read.notes["Q5"] = (
+            f"{len(routes.client)} of {routes.judged} routes seem to take the tenant from the client, more than a"
+            " third: how this project fills it in is not understood; P4 asks the running API"
+        )
+    else:
+        read.leads += routes.client
+    read.leads += [*keys.leads, *jobs.leads]
     counted = queries.counted
     statements = {
         "statements": counted.statements, "bound": counted.bound, "staff": counted.staff, "unseen": counted.unseen,

@@ -36,9 +36,9 @@ _STATE = re.compile(
     r"(^|\.)(request|req|info\.context|g|self\.request)\.(state\.)?(user|auth|identity|account|role|tenant)\b"
 )
 _HINTS = (
-    "current_user", "current_account", "current_member", "user_from", "uthenticat", "uthoriz", "erify", "require_", "check_",
-    "compare_digest", "jwt", "request_user", "_perm", "decode_token", "login_user", "construct_event", "api-key",
-    "API-Key", "ignature", "request.user", "request.state", "req.user", "req.state", "g.user", "g.tenant", "g.auth",
+    "current_user", "current_account", "current_member", "user_from", "uthenticat", "uthoriz", "erify", "require_",
+    "compare_digest", "check_", "jwt", "request_user", "_perm", "decode_token", "login_user", "construct_event",
+    "api-key", "API-Key", "ignature", "request.user", "request.state", "req.user", "req.state", "g.user", "g.tenant", "g.auth",
     "context.user", "request.auth", "request.tenant", "request.account",
 )  # fmt: skip
 """Parts of texts without which no body looks at the caller."""
@@ -92,7 +92,7 @@ def routes_of(
         heads = [(path, node.name, router, call) for path, _, router, call in own]
     for path, method, router, call in heads:
         found = {"l": node.lineno, "p": path, "m": method, "v": router, "f": name, **asks(node, words, hinted)}
-        if sent := found.get("t"):
+        if sent := [name for name in found.pop("t", ()) if _may_be_sent(name, path, method, node, words)]:
             found["t"] = {tenant: beside(node, tenant, words) for tenant in sent}
         given = [*_dependencies(call), *_decorators(node)]
         if owner is not None:
@@ -100,6 +100,15 @@ def routes_of(
             found["c"] = owner.name
         found["d"] = sorted({*found.get("d", ()), *given})
         yield found
+
+
+def _may_be_sent(name: str, path: str, method: str, node: ast.FunctionDef | ast.AsyncFunctionDef, words: Words) -> bool:
+    """Whether a parameter can come from the client: a decorator that speaks of the tenant may have filled it in, and
+    where routes are written `<id>` or `.route()` only what stands in the path is a parameter of the request."""
+    if any(words.mentions(decorator) for decorator in _decorators(node)):
+        return False
+    plain = "<" in path or any(tail(d.func) == "route" for d in node.decorator_list if isinstance(d, ast.Call))
+    return not plain or re.search(rf"[<{{:](?:\w+:)?{re.escape(name)}[>}}]", path) is not None
 
 
 def plainly_asks(route: dict[str, Any]) -> bool:

@@ -173,9 +173,9 @@ def rotation(world: World, settings: Settings, tenants: Sequence[Tenant]) -> Ite
             leads = [
                 _lead(
                     "secret-overdue",
-                    settings.secret_listing,
+                    name,
                     f"{name} is {days} days old; {settings.rotate_days} are allowed",
-                    code=name,
+                    code=settings.secret_listing,
                 )
                 for name, days in sorted(old.items(), key=lambda item: -item[1])
             ]

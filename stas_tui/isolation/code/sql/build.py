@@ -221,7 +221,7 @@ class _Builder:
         if (where := tree.args.get("where")) is not None:
             self._condition(block, where.this, None, ctes)
         for assignment in tree.expressions:
-            self._loose(block, assignment.expression, ctes)
+            self._loose(block, assignment, ctes)
         return block
 
     def _delete(self, tree: exp.Delete, ctes: _Ctes) -> Block:

@@ -68,6 +68,8 @@ def uses_of(sql: str, schema: Schema, dialect: str = "postgres") -> tuple[Use, .
             found += _Solver(schema, blocks_of(tree, schema)).uses()
     except RecursionError:
         raise NotUnderstood("it is nested too deeply") from None
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+        raise NotUnderstood(f"the rules do not know a form in it ({type(error).__name__})") from error
     return tuple(found)
 
 
