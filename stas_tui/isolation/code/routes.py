@@ -38,7 +38,8 @@ _STATE = re.compile(
 _HINTS = (
     "current_user", "current_account", "current_member", "user_from", "uthenticat", "uthoriz", "erify", "require_",
     "compare_digest", "check_", "jwt", "request_user", "_perm", "decode_token", "login_user", "construct_event",
-    "api-key", "API-Key", "ignature", "request.user", "request.state", "req.user", "req.state", "g.user", "g.tenant", "g.auth",
+    "api-key", "API-Key", "ignature", "request.user", "request.state",
+    "req.user", "req.state", "g.user", "g.tenant", "g.auth",
     "context.user", "request.auth", "request.tenant", "request.account",
 )  # fmt: skip
 """Parts of texts without which no body looks at the caller."""
