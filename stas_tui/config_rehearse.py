@@ -26,6 +26,8 @@ class Rehearse(Table):
     """Schema of the database before the change as SQL, absolute or in the repository; empty means the chain is run."""
     seconds: float = Field(120.0, ge=5, le=3_600)
     """Seconds that a whole rehearsal may take."""
+    always: bool = False
+    """Whether a review on the screen rehearses without being asked."""
     env: dict[Variable, str] = {}
     """Variables that the project's environment needs in order to load; no secrets, they are seen by its code."""
     url_env: tuple[Variable, ...] = ("DATABASE_URL", "SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_DATABASE_URL", "DB_URL")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stas_tui.config_errors import ConfigError, shown
+from stas_tui.keys_scopes import LIVE_TOGETHER, SCOPES
 
 
 class KeymapError(ConfigError):
@@ -34,52 +35,6 @@ class KeyAction:
     fixed: bool = False
     """The key cannot be changed."""
 
-
-SCOPES: dict[str, str] = {
-    "app": "Everywhere",
-    "main": "Dashboard",
-    "inbox": "On a message",
-    "queue": "On a task",
-    "oncall": "On call",
-    "incident": "On an incident",
-    "handover": "On a hand-over sheet",
-    "list": "In a list",
-    "matrix": "In the isolation matrix",
-    "isolation": "On isolation checks",
-    "detail": "In the detail",
-    "scroll": "Moving",
-    "gate": "In a gate",
-    "review": "On a result",
-    "edit": "In a text",
-    "tray": "On a tray",
-    "summary": "On the summary",
-    "output": "On a run's output",
-    "page": "On a page",
-    "text": "Searching a text",
-    "log": "In output",
-    "dialog": "In a dialog",
-}
-
-LIVE_TOGETHER: tuple[tuple[str, ...], ...] = (
-    ("app", "main", "inbox", "queue", "list", "scroll"),
-    ("app", "main", "inbox", "queue", "matrix", "scroll"),
-    ("app", "main", "inbox", "queue", "detail", "scroll"),
-    ("app", "isolation", "matrix", "scroll"),
-    ("app", "isolation", "list", "scroll"),
-    ("app", "isolation", "detail", "scroll"),
-    ("app", "oncall", "list", "scroll"),
-    ("app", "oncall", "detail", "scroll"),
-    ("app", "incident", "page", "scroll"),
-    ("app", "handover", "page", "text", "scroll"),
-    ("app", "gate", "scroll"),
-    ("app", "review", "scroll"),
-    ("app", "edit", "tray", "scroll"),
-    ("app", "summary", "text", "scroll"),
-    ("app", "output", "page", "log", "scroll"),
-    ("app", "page", "text", "scroll"),
-    ("app", "dialog"),
-)
-"""Scopes whose keys are heard at the same time and so must not share one."""
 
 ACTIONS: tuple[KeyAction, ...] = (
     KeyAction("app.help", ("?",), "help", "Show every key that works here, searchable.", "app"),
@@ -117,11 +72,13 @@ ACTIONS: tuple[KeyAction, ...] = (
     KeyAction(
         "main.cancel_checks", ("X",), "cancel checks", "End the isolation checks that run; what they found stands."
     ),
+    KeyAction("main.reviews", ("v",), "reviews", "Show the pull requests that want a review before their merge."),
     KeyAction("main.quit", ("q",), "quit", "Leave Stas; asks if a gate is open. Running executors go on."),
     KeyAction("inbox.acknowledge", ("a",), "acknowledge", "Take the message off the inbox; it is kept.", "inbox"),
     KeyAction("inbox.reply", ("w",), "write back", "Answer the sender; a change it asks for waits as a gate.", "inbox"),
     KeyAction("inbox.accept", ("H",), "accept handoff", "Accept the handoff and tell the sender.", "inbox"),
     KeyAction("inbox.return", ("B",), "return handoff", "Send the handoff back with what it lacks.", "inbox"),
+    KeyAction("inbox.review", ("V",), "review", "Review the pull request that the message asks about.", "inbox"),
     KeyAction("inbox.file", ("M",), "file", "Keep the message as a memory of your own.", "inbox"),
     KeyAction(
         "queue.take", ("t",), "take first", "Take this task before the first of the queue, with a reason.", "queue"
@@ -285,6 +242,18 @@ ACTIONS: tuple[KeyAction, ...] = (
         for n in range(1, 10)
     ),
     KeyAction("review.leave", ("escape",), "back", "Go back; nothing is decided.", "review"),
+    KeyAction(
+        "change.verdict", ("V",), "verdict", "Write a comment or a request for changes; it waits as a gate.", "change"
+    ),
+    KeyAction(
+        "change.rehearse", ("R",), "rehearse", "Run its migrations up, down and up on a scratch database.", "change"
+    ),
+    KeyAction("change.again", ("r",), "look again", "Read it afresh and ask every check again.", "change"),
+    KeyAction("change.cancel", ("X",), "cancel", "End the checks that run; what they found stands.", "change"),
+    KeyAction("change.text", ("t",), "its text", "Show what its author wrote.", "change"),
+    KeyAction("change.detail", ("tab",), "list / detail", "Go to the detail, or back to the list.", "change"),
+    KeyAction("change.copy", ("y",), "copy", "Copy the text of a comment on it.", "change"),
+    KeyAction("change.back", ("q",), "back", "Go back to where you came from.", "change"),
     KeyAction("edit.save", ("ctrl+o",), "save", "Keep the text; it is checked again before anything happens.", "edit"),
     KeyAction("edit.editor", ("f4",), "editor", "Continue in your own editor.", "edit"),
     KeyAction("edit.directly", ("f5",), "work directly", "Work in the workspace by hand instead of spawning.", "edit"),
@@ -389,3 +358,16 @@ def _is_key(key: str) -> bool:
     if not set(modifiers) <= {"ctrl", "shift", "alt"}:
         return False
     return last in _NAMED or (bool(modifiers) and len(last) == 1 and last.isprintable())
+
+
+__all__ = [
+    "ACTIONS",
+    "BY_ID",
+    "LIVE_TOGETHER",
+    "NEVER_DANGEROUS",
+    "RESERVED",
+    "SCOPES",
+    "KeyAction",
+    "KeymapError",
+    "resolve",
+]

@@ -14,6 +14,7 @@ from stas_tui.pulse.prover import RoundEnd, Under
 from storage.check_marks import Mark, mark_of
 from storage.clock import MINUTE, Clock
 from storage.errors import StasError
+from storage.owner import owner_alive
 from storage.records import Json
 from storage.redact import redact
 
@@ -248,10 +249,17 @@ class Rounds:
         return own.end if own is not None and own.over.is_set() else None
 
     def wait(self, project_id: str, timeout_s: float) -> None:
-        """Return when the round of this process is over, at the latest after this time."""
+        """Return when no round of the project runs in this process, at the latest after this time.
+
+        One that runs elsewhere is waited for all the time. Raises `StoreError`.
+        """
         own = self._own.get(project_id)
-        over = own.over if own is not None and not own.over.is_set() else self._closed
-        over.wait(timeout_s)
+        if own is not None and not own.over.is_set():
+            own.over.wait(timeout_s)
+            return
+        run = self.checks.last_run(project_id)
+        if run is not None and run.ended_at is None and owner_alive(run.owner):
+            self._closed.wait(timeout_s)
 
     def cancel(self, project_id: str = "") -> bool:
         """Ask the rounds of this process to stop, of this project or all; False if none runs."""

@@ -35,13 +35,13 @@ class Paper(BuiltScroll):
         """What the page shows."""
         return self._blocks
 
-    def show(self, blocks: Sequence[Block]) -> None:
-        """Show these blocks; the place on the page stays."""
+    def show(self, blocks: Sequence[Block], *, another: bool = False) -> None:
+        """Show these blocks; the place on the page stays, unless it is `another` page."""
         if tuple(blocks) == self._blocks:
             return
-        at_end = self.rows_below == 0 and bool(self._blocks)
+        at_end = self.rows_below == 0 and bool(self._blocks) and not another
         self._blocks = tuple(blocks)
-        self.rebuild(new_content=False)
+        self.rebuild(new_content=another)
         if at_end:
             self.call_after_refresh(self.action_last)
 

@@ -11,12 +11,23 @@ from typing import TYPE_CHECKING
 from stas_tui import exit_codes
 from stas_tui.commands import common
 from stas_tui.commands.isolation_child import Teller
+from stas_tui.forges.base import ForgeError
 from storage.errors import StasError
 
 if TYPE_CHECKING:
+    from stas_tui.forges.base import ForgeReader, Repo
     from stas_tui.proposed import DoorChecker
     from stas_tui.review.runner import Review
     from stas_tui.wiring import Application
+    from storage.records import PullRequest, PullReview
+
+
+def _sent(forge: ForgeReader, repo: Repo, pr: PullRequest) -> list[PullReview]:
+    """Verdicts that were sent before; none if the forge does not say."""
+    try:
+        return forge.reviews(repo, pr.number)
+    except ForgeError:
+        return []
 
 
 def checker_of(app: Application) -> DoorChecker:
@@ -65,7 +76,7 @@ def run(args: Namespace) -> int:
             pr, objects = pull_of(door.forge, door.rules.repos[project_id], args.pull)
             asked = Asked(plan=pr.body, rehearse=not args.no_rehearsal, progress=teller.step, cancelled=over.is_set)
             with checker_of(app).changing(project_id, objects.git_dir, objects.base, objects.head, asked) as change:
-                teller.tell("begun", **begun(change, pr, objects))
+                teller.tell("begun", **begun(change, pr, objects, _sent(door.forge, door.rules.repos[project_id], pr)))
                 for result in results(change):
                     teller.tell("result", result=result_json(result))
         teller.tell("ended")

@@ -281,11 +281,11 @@ def _read_patch(changes: Changes) -> tuple[tuple[Evidence, ...], tuple[Evidence,
     for line in changes.patch.split("\n"):
         if line.startswith("+++ "):
             path = line[4:].removeprefix("b/").split("\t")[0]
-            in_downgrade = False
+            in_downgrade = _way_back(path)
         elif line.startswith("@@"):
             match = re.search(r"\+(\d+)", line)
             line_no = int(match.group(1)) - 1 if match else 0
-            in_downgrade = "def downgrade" in line
+            in_downgrade = "def downgrade" in line or _way_back(path)
         elif line.startswith("--- "):
             continue
         elif line[:1] in ("+", "-", " "):
@@ -302,6 +302,11 @@ def _read_patch(changes: Changes) -> tuple[tuple[Evidence, ...], tuple[Evidence,
             if line[0] == "-" and _TENANT_CODE.search(body) and not _comment(body):
                 touched.append(place)
     return tuple(destroyed[:5]), tuple(touched[:5])
+
+
+def _way_back(path: str) -> bool:
+    """Whether a file holds nothing but the way back of a migration: dropping what the way up made is its purpose."""
+    return path.endswith((".down.sql", "_down.sql", "/down.sql")) and kind_of(path) is FileKind.MIGRATION
 
 
 def _in_downgrade(line: str, before: bool) -> bool:

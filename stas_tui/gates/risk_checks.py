@@ -61,7 +61,10 @@ def warnings(results: Iterable[CheckResult]) -> list[str]:
 def _row(row: RiskRow, results: Sequence[CheckResult]) -> RiskRow:
     if row.kind == BLAST:
         touched = next((result for result in results if result.check == "C16"), None)
-        return row if touched is None else replace(row, text=one_line(f"{row.text}; {touched.reason}", 300))
+        if touched is None:
+            return row
+        more = [part for part in touched.reason.split("; ") if part not in row.text]
+        return replace(row, text=one_line("; ".join([row.text, *more]), 300))
     own = [result for result in results if result.check in _ROWS.get(row.kind, ())]
     if row.kind == ISOLATION:
         row = _beside(row, [result for result in results if not result.check.startswith("C")])

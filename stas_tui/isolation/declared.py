@@ -216,6 +216,12 @@ class Jobs(Table):
     """Table that holds waiting jobs, with `queue_column`; only names of keys are read."""
     queue_column: str = ""
     """Column with the payload as JSON."""
+    background: tuple[Text, ...] = ()
+    """Names of jobs that belong to no tenant, as they stand in the payload."""
+    application_name: str = ""
+    """Name that workers give their connections; it tells their statements apart in the statement log."""
+    role: str = ""
+    """Role that only workers connect as; it tells their statements apart where no log does."""
 
 
 class Settings(Table):

@@ -13,7 +13,8 @@ from pathlib import Path
 from stas_tui.forges.base import ForgeError
 from stas_tui.forges.git import Git
 from stas_tui.forges.names import raw_path
-from stas_tui.isolation.git_tree import EXECUTABLE, LINK, SUBMODULE, contents, printed
+from stas_tui.isolation.git_tree import EXECUTABLE, LINK, SUBMODULE, contents
+from stas_tui.isolation.git_tree import printed as _printed
 from stas_tui.isolation.tree import Blob
 
 LARGEST = 64 * 1024 * 1024
@@ -108,7 +109,7 @@ class WorkingTree:
             if (blob := self._hashed(path, width)) is not None and blob.sha != entries.get(path, (b"", b""))[
                 1
             ].decode():
-                found[printed(path)] = blob
+                found[_printed(path)] = blob
         return found
 
     @cached_property
@@ -119,6 +120,7 @@ class WorkingTree:
     def _shas(self) -> dict[str, str]:
         gone, skipped = self._gone, (LINK, SUBMODULE)
         entries = self._tracked[0].items()
+        printed = _plainly if _is_plain(self._listed[0]) else _printed
         found = {
             printed(path): sha.decode() for path, (mode, sha) in entries if mode not in skipped and path not in gone
         }
@@ -134,7 +136,7 @@ class WorkingTree:
 
     def _blobs(self) -> Iterator[tuple[str, Blob]]:
         for path, (mode, sha) in self._tracked[0].items():
-            name = printed(path)
+            name = _printed(path)
             if mode == SUBMODULE or path in self._gone or name in self._differing:
                 continue
             try:
@@ -166,7 +168,7 @@ class WorkingTree:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise ForgeError(f"{printed(path)} cannot be read: {error.strerror}.", "Check its permissions.") from error
+            raise ForgeError(f"{_printed(path)} cannot be read: {error.strerror}.", "Check its permissions.") from error
         return Blob(_sha(data, width), len(data), executable=executable)
 
     def _content(self, path: str, sha: str) -> bytes:
@@ -177,6 +179,18 @@ class WorkingTree:
         if _sha(data, len(sha)) != sha:
             raise ForgeError(f"{path} changed while it was read.", "Look again.")
         return data
+
+
+_PLAIN = bytes(range(0x20, 0x7F)).replace(b"\\", b"") + b"\0\t"
+
+
+def _is_plain(listed: bytes) -> bool:
+    """Whether no path in a listing needs care: nothing but printable ASCII, and no backslash."""
+    return not listed.translate(None, _PLAIN)
+
+
+def _plainly(path: bytes) -> str:
+    return path.decode("ascii")
 
 
 def _sha(data: bytes, width: int) -> str:

@@ -55,8 +55,8 @@ def _proof(said: Said, leads: Sequence[Lead]) -> tuple[Evidence, ...]:
         found.append(
             Evidence(
                 kind="file" if lead.line else "query",
-                ref=lead.place or said.spec.id,
-                text=one_line(f"{said.spec.id} {lead.text}{code}", 400),
+                ref=f"{said.spec.id} {lead.place}".strip(),
+                text=one_line(f"{lead.text}{code}", 400),
                 at=said.at,
             )
         )

@@ -99,9 +99,10 @@ def _finish(context: Context, pulse: Pulse, rounds: Mapping[str, Json]) -> Progr
     verdicts: Counter[str] = Counter()
     numbers = _numbers(context)
     for project, tenants in _rows(context, boards).items():
+        problem = problems.get(project, "" if project in boards else UNDECLARED)
         for tenant in tenants or (ALL_TENANTS,):
             for point in ISOLATION_POINTS:
-                said = _said(boards.get(project), problems.get(project, UNDECLARED), tenant, point, numbers)
+                said = _said(boards.get(project), problem, tenant, point, numbers)
                 subject = replace(said, subject=f"{project}/{tenant}")
                 context.findings.put(subject.finding(context, pulse, check=f"isolation:{point}"))
                 verdicts[said.verdict] += 1
@@ -238,8 +239,8 @@ def recovered(context: Context, pulse: Pulse | None) -> list[str]:
         elif run.ended_at is None and owner_alive(run.owner):
             told.append(f"The isolation checks of {project} still run in another process; step 9 waits for them.")
         else:
-            what = count(stands, "answer")
-            told.append(f"The isolation checks of {project} were cut off: {what} stand, step 9 runs the rest.")
+            what = f"after {count(stands, 'answer')}; what was answered stands, step 9 runs the rest."
+            told.append(f"The isolation checks of {project} were cut off {what}")
     return told
 
 

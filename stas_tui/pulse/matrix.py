@@ -154,7 +154,7 @@ def square(look: Look, cell: Cell) -> Square:
         tenant=cell.tenant,
         point=cell.point,
         verdict=cell.verdict,
-        reason=cell.reason,
+        reason=cell.reason if answered(cell) else look.board.problem or cell.reason,
         leak=bool(leaks(cell)),
         flagged=cell.open_flags,
         unknown=bool(cell.open_unknown),

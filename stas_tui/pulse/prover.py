@@ -85,7 +85,7 @@ class Prover(Protocol):
         ...
 
     def wait(self, project_id: str, timeout_s: float) -> None:
-        """Return when the round of this process is over, at the latest after this time."""
+        """Return when no round runs in this process, at the latest after this time; one elsewhere takes all of it."""
         ...
 
     def cancel(self, project_id: str = "") -> bool:

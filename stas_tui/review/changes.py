@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from stas_tui.forges.base import ForgeError
 from stas_tui.forges.git import Git
-from stas_tui.forges.names import printable
+from stas_tui.forges.names import printable, raw_path
 from stas_tui.review.base import ChangedFile
 
 MOST_FILES = 3_000
 """Changed files that are read; forges list no more either (R100)."""
 MOST_BYTES = 32 * 1024 * 1024
 """Bytes of the difference that are read."""
+
+MOST_SHOWN = 1024 * 1024
+"""Bytes of one file's difference that are shown."""
 
 _PLAIN = ("--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules=all")
 _HUNK = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
@@ -75,6 +78,20 @@ def changed_files(git: Git, git_dir: Path, base: str, head: str) -> tuple[tuple[
         added, removed, binary = part
         read.append(replace(file, added=tuple(added), removed=tuple(removed), binary=binary))
     return (*read, *files[len(read) :]), cut
+
+
+def patch_of(git: Git, git_dir: Path, base: str, head: str, paths: Sequence[str]) -> str:
+    """The difference of these paths as text, with ten lines around each change; says so if it is cut.
+
+    Raises `ForgeError`. What it holds is somebody else's: redact it before it is shown.
+    """
+    names = [raw_path(path) for path in paths if path]
+    done = git.run(
+        "--literal-pathspecs", "diff-tree", "-r", "-p", "-U10", "-M", *_PLAIN, base, head, "--", *names,
+        git_dir=git_dir, limit=MOST_SHOWN,
+    )  # fmt: skip
+    text = done.out.replace(b"\0", b"").decode("utf-8", "replace")
+    return f"{text}\n… cut: the rest is not shown" if done.cut else text
 
 
 def _whole(file: ChangedFile, parts: Iterator[_Part]) -> _Part | None:

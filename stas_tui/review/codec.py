@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from stas_tui.forges.base import PullObjects
 from stas_tui.review.base import Change, ChangedFile
+from stas_tui.review.catalog import specs
 from stas_tui.review.runner import Review
 from storage.check_records import CheckResult
 from storage.checks_codec import result_of
-from storage.records import Json, PullRequest
+from storage.records import Json, PullRequest, PullReview
 
 _FILE = ("path", "status", "old_path", "binary", "link")
 
 
-def begun(change: Change, pr: PullRequest, objects: PullObjects) -> Json:
+def begun(change: Change, pr: PullRequest, objects: PullObjects, sent: Sequence[PullReview]) -> Json:
     """What is known before any check was asked; the lines of the files stay behind."""
     return {
         "pull": dataclasses.asdict(pr),
+        "sent": [dataclasses.asdict(one) for one in sent],
+        "titles": {spec.id: spec.title for spec in specs()},
         "git_dir": str(objects.git_dir),
         "project": change.project_id,
         "base": change.base.commit,
@@ -37,6 +41,10 @@ class Arriving:
     pull: PullRequest
     git_dir: Path
     begun: Json = field(repr=False)
+    sent: tuple[PullReview, ...] = ()
+    """Verdicts that others, or we, sent before."""
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """What each check proves, by its id."""
     results: list[CheckResult] = field(default_factory=list)
     whole: bool = False
     """Whether every check was asked."""
@@ -45,7 +53,8 @@ class Arriving:
     def of(cls, line: Json) -> Arriving:
         """From the line that `begun` makes. Raises `KeyError`, `TypeError`."""
         pull = PullRequest(**{**line["pull"], "conflicts": tuple(line["pull"]["conflicts"])})
-        return cls(pull=pull, git_dir=Path(line["git_dir"]), begun=line)
+        sent = tuple(PullReview(**one) for one in line["sent"])
+        return cls(pull=pull, git_dir=Path(line["git_dir"]), begun=line, sent=sent, titles=line["titles"])
 
     def result(self, line: Json) -> None:
         """One result more."""

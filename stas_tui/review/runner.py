@@ -101,13 +101,18 @@ def concerned(result: CheckResult) -> bool:
     return not (result.verdict is Verdict.UNKNOWN and not result.leads and _UNTOUCHED.fullmatch(result.reason))
 
 
-def _accused(results: Iterable[CheckResult]) -> str:
-    """The gravest accusation with its place, and how many there are besides."""
+def gravest(results: Iterable[CheckResult]) -> tuple[Lead | None, int]:
+    """The gravest accusation, and how many there are besides."""
     leads = [lead for r in results if r.verdict is Verdict.FLAGGED for lead in r.leads if lead.accuses]
-    if not leads:
+    return min(leads, key=lambda lead: GRAVEST.get(lead.severity, 1), default=None), max(len(leads) - 1, 0)
+
+
+def _accused(results: Iterable[CheckResult]) -> str:
+    """The gravest accusation with its place."""
+    first, others = gravest(results)
+    if first is None:
         return ""
-    first = min(leads, key=lambda lead: GRAVEST.get(lead.severity, 1))
-    more = f", and {len(leads) - 1} more" if len(leads) > 1 else ""
+    more = f", and {others} more" if others else ""
     return f"{first.place}: {first.text}{more}" if first.place else f"{first.text}{more}"
 
 

@@ -104,6 +104,7 @@ def acts_of(main: MainScreen) -> Iterator[Act]:
         yield Act(f"Go to: {name}", f"Key {key}.", _panel(main, name))
     yield Act("Show: isolation matrix", "On the whole screen, with its checks; key I.", main.action_isolation)
     yield from possible("cancel_checks", "Cancel: isolation checks", "What they found stands.", flow.cancel_checks)
+    yield Act("Review: pull requests", "Those that want a look before their merge, key v.", main.action_reviews)
     yield Act("Go to: on call", "Everything that needs a person, key c.", main.action_on_call)
     yield Act("Go to: the pulse itself", "Where it stands and what happened.", _panel(main, "pulse"))
     yield Act("Zoom: the focused panel", "Or give the screen back.", main.action_zoom)
@@ -121,10 +122,14 @@ def _on_items(main: MainScreen) -> Iterator[Act]:
     key = main.selected() if main.active == "inbox" else None
     message = main.inbox.message(key) if key else None
     if message is not None:
+        from stas_tui.texts.inbox import pr_number_of
+
         title = flat(f"{message.id} {message.subject}", TITLE_CELLS)
         acts = {"acknowledge": "Acknowledge", "reply": "Write back", "file": "File as memory"}
         if message.type is MessageType.HANDOFF:
             acts |= {"accept": "Accept handoff", "return": "Return handoff"}
+        if pr_number_of(message) is not None:
+            acts["review"] = "Review the pull request of"
         for act, verb in acts.items():
             yield Act(f"{verb}: {title}", "On the message under the cursor.", _on_message(main, act, message.id))
     for row in view.queue:
@@ -182,4 +187,6 @@ def _answered(main: MainScreen, task_id: str) -> Callable[[], object]:
 
 
 def _on_message(main: MainScreen, act: str, key: str) -> Callable[[], object]:
+    if act == "review":
+        return lambda: main.flow.review(main.inbox.message(key))
     return lambda: main.flow.with_message(act, key)

@@ -94,6 +94,32 @@ class Flow(Waiting):
             else "The present."
         )
 
+    # pull requests --------------------------------------------------------------------------------
+
+    def show_reviews(self) -> None:
+        """The pull requests that want a review before their merge."""
+        from stas_tui.screens.change_reviews import ReviewsScreen
+
+        self.app.push_screen(ReviewsScreen())
+
+    def review(self, message: Message | None) -> None:
+        """The pull request that a message is about, whoever has it (R14)."""
+        from stas_tui.screens.change_review import ChangeReviewScreen
+        from stas_tui.texts.inbox import pr_number_of
+        from stas_tui.texts.lines import one_line, redacted
+
+        number = pr_number_of(message) if message is not None else None
+        repos = self.app.application.context.rules.repos
+        project = message.project_id if message is not None and message.project_id in repos else ""
+        project = project or (next(iter(repos)) if len(repos) == 1 else "")
+        if message is None or number is None:
+            self.app.say("This message names no pull request.")
+        elif not project:
+            self.app.say(f"{message.id} does not say in which project #{number} is; v lists them.")
+        else:
+            sender = one_line(redacted(message.sender), 40)
+            self.app.push_screen(ChangeReviewScreen(project, number, asked_by=sender, message_id=message.id))
+
     # messages -------------------------------------------------------------------------------------
 
     def with_message(self, act: str, key: str) -> None:

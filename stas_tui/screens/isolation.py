@@ -87,6 +87,7 @@ class IsolationScreen(IsolationKeys, Told):
         """From the whole to the part."""
         now = self.app.application.clock.now
         yield TopBar(TopBarModel(environment=self.app.environment, quiet="reading…"))
+        yield Static("", id="problem")
         with Vertical(id="work"):
             yield Panel(Matrix(id="cells"), model=PanelModel("Isolation", sentence="Reading…"), id="board")
             yield Panel(
@@ -157,6 +158,7 @@ class IsolationScreen(IsolationKeys, Told):
                 matrix.select(*self._at)
                 self._at = None
             self._take_place(board)
+            self._draw_problem(board)
         self._draw_borders()
         self._draw_list()
         self._draw_top()
@@ -213,19 +215,27 @@ class IsolationScreen(IsolationKeys, Told):
         look = self.look
         if look is None or not self.query(Detail):
             return
-        self.query_one(Detail).model = isolation_rows.check_detail(self.entry(), self._now(), self._instead(look.board))
+        self.query_one(Detail).model = isolation_rows.check_detail(self.entry(), self._now(), self._instead())
 
-    def _instead(self, board: Board) -> str:
+    def _instead(self) -> str:
         """What stands in the detail while no check is under the cursor."""
         seen = self._seen()
         if seen is not None:
             place = f"{seen.lead.place}: " if seen.lead.place else ""
             return f"{seen.check} {place}{seen.lead.text}"
-        if board.problem == UNDECLARED:
-            return (
-                f"{board.problem}. D does the same; the file will be {self.app.application.rounds.file(self._project)}."
-            )
-        return board.problem or "Nothing is selected."
+        return "Nothing is selected."
+
+    def _draw_problem(self, board: Board) -> None:
+        """Why nothing can be said by the tenancy file, and where it is."""
+        told = ""
+        if board.problem:
+            does = "; D does it here" if board.problem == UNDECLARED else ""
+            told = f"{board.problem[0].upper()}{board.problem[1:].rstrip('.')}{does}."
+            file = str(self.app.application.rounds.file(self._project))
+            told += "" if file in told else f" The file: {file}"
+        for line in self.query("#problem").results(Static):
+            line.update(safe(told))
+            line.set_class(bool(told), "-said")
 
     def _seen(self) -> Seen | None:
         key = self.query_one("#checks", SteadyList).selected

@@ -59,9 +59,11 @@ def word(square: Square) -> str:
 
 
 def model(lines: Iterable[MatrixLine], points: Sequence[str]) -> MatrixModel:
-    """Rows against points; only leaks are filled."""
-    rows = []
-    for line in lines:
+    """Rows against points; only leaks are filled, and of a project with tenants only those of a tenant."""
+    rows, shown = [], tuple(lines)
+    with_tenants = {line.project_id for line in shown if line.tenant}
+    for line in shown:
+        own = bool(line.tenant) or line.project_id not in with_tenants
         squares = [line.squares.get(point) for point in points]
         rows.append(
             MatrixRow(
@@ -69,7 +71,7 @@ def model(lines: Iterable[MatrixLine], points: Sequence[str]) -> MatrixModel:
                 key=line.key,
                 short="" if line.tenant else line.name.removesuffix("all tenants") + SHORT_ALL,
                 marks=tuple(mark(square) if square is not None else Mark.UNKNOWN for square in squares),
-                leaks=frozenset(n for n, square in enumerate(squares) if square is not None and square.leak),
+                leaks=frozenset(n for n, square in enumerate(squares) if own and square is not None and square.leak),
                 notes=tuple(TREND.get(square.move, "") if square is not None else "" for square in squares),
             )
         )
@@ -80,6 +82,11 @@ def square_at(lines: Iterable[MatrixLine], key: str, label: str) -> Square | Non
     """The square under the cursor."""
     point = POINTS_OF_LABELS.get(label, label)
     return next((line.squares.get(point) for line in lines if line.key == key), None)
+
+
+def name_of(lines: Iterable[MatrixLine], key: str) -> str:
+    """How a row is called."""
+    return next((line.name for line in lines if line.key == key), key)
 
 
 def counted(lines: Sequence[MatrixLine]) -> list[Square]:

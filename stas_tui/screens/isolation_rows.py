@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stas_tui.isolation.cells import EVERYBODY, Board, Cell
 from stas_tui.isolation.cells_said import Said
@@ -49,19 +49,35 @@ class CheckEntry:
 
 
 def entries(board: Board, tenant: str, point: str, what: str) -> list[CheckEntry]:
-    """The answers that a filter lets through: of one cell, or of every cell of the row."""
+    """The answers that a filter lets through: of one cell, or of every cell of the row.
+
+    What nobody asked stands once for all tenants, and says why nobody could.
+    """
     cells = [board.cell(tenant, point)] if what == CELL else board.row(tenant)
     wanted = {FLAGGED: Verdict.FLAGGED, UNKNOWN: Verdict.UNKNOWN}.get(what)
-    found: list[CheckEntry] = []
+    found: dict[str, CheckEntry] = {}
     numbers: dict[str, int] = {}
     for cell in cells:
         for said in cell.said:
             if wanted is not None and (said.verdict is not wanted or said.settled_by):
                 continue
-            name = f"{said.spec.id}/{said.tenant}"
-            numbers[name] = numbers.get(name, 0) + 1
-            found.append(CheckEntry(f"{name}/{numbers[name]}", said, cell))
-    return found if what == CELL else sorted(found, key=lambda entry: _RANK.get(mark_of(entry.said), len(_RANK)))
+            shown = _unasked(said, board.problem, tenant) if said.result is None else said
+            name = f"{shown.spec.id}/{shown.tenant}"
+            if said.result is not None or name not in numbers:
+                numbers[name] = numbers.get(name, 0) + 1
+                key = f"{name}/{numbers[name]}"
+                found[key] = CheckEntry(key, shown, cell)
+    listed = list(found.values())
+    return listed if what == CELL else sorted(listed, key=lambda entry: _order(entry.said))
+
+
+def _order(said: Said) -> tuple[int, bool]:
+    """The gravest first, what nobody asked last."""
+    return _RANK.get(mark_of(said), len(_RANK)), said.result is None
+
+
+def _unasked(said: Said, problem: str, tenant: str) -> Said:
+    return replace(said, tenant=tenant, reason=problem or said.reason)
 
 
 def mark_of(said: Said) -> Mark:

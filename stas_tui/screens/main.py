@@ -245,7 +245,9 @@ class MainScreen(MainKeys):
             detail.model = details.finding_detail(finding, now=now) if finding else DetailModel(key=key)
         elif self.active == "isolation" and (cell := self.query_one(Matrix).selected):
             detail.model = isolation_panel.detail(
-                isolation_panel.square_at(view.isolation, *cell), cell[0].rpartition("/")[2] or cell[0], now=now
+                isolation_panel.square_at(view.isolation, *cell),
+                isolation_panel.name_of(view.isolation, cell[0]),
+                now=now,
             )
         else:
             detail.model = details.pulse_detail(view, agent=self.app.application.settings.agent_name)

@@ -56,6 +56,7 @@ class MainKeys(ClickedKeys, Screen[None]):
         Binding("w", "message('reply')", "write back", id="inbox.reply", show=False),
         Binding("H", "message('accept')", "accept handoff", id="inbox.accept", show=False),
         Binding("B", "message('return')", "return handoff", id="inbox.return", show=False),
+        Binding("V", "message('review')", "review", id="inbox.review", show=False),
         Binding("M", "message('file')", "file", id="inbox.file", show=False, tooltip="Keep the message as a memory."),
         Binding("t", "take", "take first", id="queue.take", show=False, tooltip="Take this task before the others."),
         Binding(
@@ -80,6 +81,7 @@ class MainKeys(ClickedKeys, Screen[None]):
         Binding("T", "task", "draft a task", id="main.task", show=False, tooltip="The task that a pattern suggests."),
         Binding("I", "isolation", "isolation", id="main.isolation", show=False, tooltip="The matrix and its checks."),
         Binding("X", "cancel_checks", "cancel checks", id="main.cancel_checks", show=False),
+        Binding("v", "reviews", "reviews", id="main.reviews", show=False),
         Binding("q", "quit", "quit", id="main.quit", show=False),
     ]
 
@@ -150,6 +152,10 @@ class MainKeys(ClickedKeys, Screen[None]):
             return "select a message first"
         if act in ("accept", "return") and message.type is not MessageType.HANDOFF:
             return "this message is no handoff"
+        if act == "review":
+            from stas_tui.texts.inbox import pr_number_of
+
+            return "this message names no pull request" if pr_number_of(message) is None else None
         return None
 
     # acts -----------------------------------------------------------------------------------------
@@ -192,8 +198,15 @@ class MainKeys(ClickedKeys, Screen[None]):
 
     def action_message(self, act: str) -> None:
         """An act on the message under the cursor."""
-        if key := self.selected():
+        key = self.selected()
+        if key and act == "review":
+            self.flow.review(self.inbox.message(key))
+        elif key:
             self.flow.with_message(act, key)
+
+    def action_reviews(self) -> None:
+        """Pull requests that want a review before their merge."""
+        self.flow.show_reviews()
 
     def action_take(self) -> None:
         """Take this task before the first of the queue."""

@@ -104,7 +104,7 @@ class Walk:
         progress = await self._advance()
         if progress.needs == "run":
             progress = await self._wait_for_run(progress)
-        await self._tell(progress)
+        await self._tell_unless_paused(progress)
 
     async def _run(self) -> None:
         progress = None
@@ -116,6 +116,13 @@ class Walk:
                 break
             await self.screen.reload()
         if progress is not None:
+            await self._tell_unless_paused(progress)
+
+    async def _tell_unless_paused(self, progress: Progress) -> None:
+        """Nothing is laid over what was said about the pause while something goes on beside it."""
+        if self._stop and progress.needs == "run":
+            await self.screen.reload()
+        else:
             await self._tell(progress)
 
     async def _tell(self, progress: Progress) -> None:

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests import nursery
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,19 +35,10 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def stas(environ: dict[str, str], tmp_path: Path) -> Stas:
-    """Runs `stas` as a process of its own."""
+    """Runs `stas` as a process of its own, without input."""
 
     def run(*arguments: str, cwd: Path = tmp_path, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "stas_tui", *arguments],
-            cwd=cwd,
-            env=environ | variables,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=60,
-        )
+        return nursery.run("stas_tui", *arguments, env=environ | variables, cwd=cwd)
 
     return run
 

@@ -248,7 +248,7 @@ def test_the_demo_is_sound(stas: Stas) -> None:
     stas("demo")
     found = {row["id"]: row for row in json.loads(stas("doctor", "--json").stdout)["rows"]}
     assert found["executor"]["detail"] == "the demo's own script"
-    assert found["work"]["detail"].endswith("2 gates waiting")
+    assert found["work"]["detail"].endswith("3 gates waiting")
     asked = ("person", "project", "executor", "agents", "record", "world", "work", "runs", "repository:ledger")
     assert {found[id_]["state"] for id_ in asked if id_ in found} == {"ok"}
 

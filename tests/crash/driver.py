@@ -27,6 +27,7 @@ from stas_tui.pulse.machine import Machine
 from stas_tui.toolbox import Toolbox
 from stas_tui.wiring import KILL_VARIABLE, Application, build, policy_digest
 from storage.records import Action, Outcome
+from tests.nursery import import_all
 
 Order = dict[str, Any]
 Report = Callable[..., None]
@@ -187,9 +188,10 @@ class Person:
             self.next_effect = n + 1
 
 
-def work(home: str, order: Order, report: Report) -> None:
+def work(order: Order, report: Report) -> None:
     """One start of Stas."""
-    profile = Locations.find(Path(home)).profile("demo")
+    os.environ["DEMO_SPEED"] = order["speed"]
+    profile = Locations.find(Path(order["home"])).profile("demo")
     settings = load(profile)
     environ = {KILL_VARIABLE: order.get("kill_at", "")}
     with build(profile, settings, proposer=ScriptedAgent(settings.demo.seed), environ=environ) as app:
@@ -199,26 +201,26 @@ def work(home: str, order: Order, report: Report) -> None:
         Person(app, machine, report, order).walk()
 
 
-def child(home: str, order: Order, out: int) -> None:
+def child(order: Order, out: int) -> None:
     def report(kind: str, **facts: Any) -> None:
         os.write(out, (json.dumps({"kind": kind, **facts}) + "\n").encode())
 
     code = 0
     try:
-        work(home, order, report)
+        work(order, report)
     except BaseException:
         report("trouble", text=traceback.format_exc())
         code = 3
     os._exit(code)
 
 
-def carry_out(home: str, order: Order) -> Order:
+def carry_out(order: Order) -> Order:
     """Fork, wait, and kill the worker in its time."""
     reading, writing = os.pipe()
     pid = os.fork()
     if not pid:
         os.close(reading)
-        child(home, order, writing)
+        child(order, writing)
     os.close(writing)
     watch = os.pidfd_open(pid)
     lines = bytearray()
@@ -252,11 +254,12 @@ def carry_out(home: str, order: Order) -> Order:
     return {"status": status, "said": said}
 
 
-def main(home: str) -> None:
+def main() -> None:
+    import_all()
     print("ready", flush=True)
     for line in sys.stdin:
-        print(json.dumps(carry_out(home, json.loads(line))), flush=True)
+        print(json.dumps(carry_out(json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

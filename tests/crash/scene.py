@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,7 @@ class Scene:
 
     home: Path
     profile: Profile
+    speed: str
     nursery: subprocess.Popen[str]
     approved: dict[tuple[str, int, str], str] = field(default_factory=dict)
     """Every (action, revision, digest) the person meant to approve, with its tool."""
@@ -69,7 +72,7 @@ class Scene:
     def start(self, **order: Any) -> Ended:
         """One start of Stas, with an end of whatever kind."""
         assert self.nursery.stdin is not None and self.nursery.stdout is not None
-        order.setdefault("next_effect", self.next_effect)
+        order = {"home": str(self.home), "speed": self.speed, "next_effect": self.next_effect, **order}
         self.nursery.stdin.write(json.dumps(order) + "\n")
         self.nursery.stdin.flush()
         ended = Ended(**json.loads(self.nursery.stdout.readline()))
@@ -103,26 +106,30 @@ class Scene:
 
 @contextmanager
 def open_scene(home: Path, *, speed: str = "0") -> Iterator[Scene]:
-    """A fresh demo and its nursery; the remote counts every move of every branch."""
+    """A fresh demo; the remote counts every move of every branch. `speed` is that of the demo's executor."""
     profile = make_demo(Locations.find(home), seed=1, deployed=False)
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "DEMO_SPEED": speed}
+    scene = Scene(home, profile, speed, _nursery(os.getpid()))
+    scene.git("config", "core.logAllRefUpdates", "always")
+    try:
+        yield scene
+    finally:
+        stop_runs(profile)
+
+
+@cache
+def _nursery(_: int) -> subprocess.Popen[str]:
+    """The nursery of this process, for all its scenes; it ends when its orders do."""
     nursery = subprocess.Popen(
-        [sys.executable, str(ROOT / "tests" / "crash" / "driver.py"), str(home)],
+        [sys.executable, str(ROOT / "tests" / "crash" / "driver.py")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=env,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-    try:
-        assert nursery.stdout is not None
-        assert nursery.stdout.readline() == "ready\n"
-        scene = Scene(home, profile, nursery)
-        scene.git("config", "core.logAllRefUpdates", "always")
-        yield scene
-    finally:
-        nursery.kill()
-        nursery.communicate()
-        stop_runs(profile)
+    atexit.register(nursery.communicate)
+    assert nursery.stdout is not None
+    assert nursery.stdout.readline() == "ready\n"
+    return nursery
 
 
 def stop_runs(profile: Profile) -> None:

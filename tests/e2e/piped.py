@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests import nursery
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 120.0
@@ -41,34 +41,15 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 def stas(home: Path, *arguments: str, **more: str) -> Ended:
     """One command to its end, without input."""
-    done = subprocess.run(
-        [sys.executable, "-m", "stas_tui", *arguments],
-        env=environment(home, **more),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=TIMEOUT_S,
-        cwd=home.parent,
-    )
+    done = nursery.run("stas_tui", *arguments, env=environment(home, **more), cwd=home.parent, timeout=TIMEOUT_S)
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
 def answered(home: Path, answer: Callable[[str], str | None], *arguments: str, **more: str) -> Ended:
     """`stas pulse --plain`; `answer` gets what was printed since the last answer, None ends the input."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stas_tui", *(arguments or ("pulse", "--plain"))],
-        env=environment(home, **more),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        cwd=home.parent,
+    process = nursery.start(
+        "stas_tui", *(arguments or ("pulse", "--plain")), env=environment(home, **more), cwd=home.parent
     )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stderr is not None
     stop = threading.Timer(TIMEOUT_S, process.kill)
     stop.start()
     printed: list[str] = []
@@ -91,6 +72,5 @@ def answered(home: Path, answer: Callable[[str], str | None], *arguments: str, *
         stop.cancel()
         process.kill()
         process.wait()
-        for stream in (process.stdin, process.stdout, process.stderr):
-            stream.close()
+        process.close()
     return Ended(status, "".join(printed), err)

@@ -257,6 +257,18 @@ def test_the_last_look_before_writing_is_the_edges_own(server: Alertmanager) -> 
     assert server.amtool("silence", "query")[0]["endsAt"] == to_rfc3339(silence["ends_at"])
 
 
+def test_the_same_extension_twice_is_one(server: Alertmanager) -> None:
+    silence = stands(server)
+    silencer = silences_of(server.url)
+    for _ in range(2):
+        found = silencer.extend(
+            "alertmanager", silence["id"], silence["ends_at"] + HOUR, was=silence["ends_at"], said=" | longer"
+        )
+        assert found == silence["id"]
+    [told] = server.amtool("silence", "query")
+    assert told["comment"] == silence["comment"] + " | longer"
+
+
 # lost answers --------------------------------------------------------------------------------------
 
 

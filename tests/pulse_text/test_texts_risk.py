@@ -106,6 +106,12 @@ def test_r48_destruction_in_added_lines_names_its_place() -> None:
     assert not diff("+    # drop table carts one day").g2
 
 
+def test_r48_a_file_that_holds_only_the_way_back_may_drop_what_the_way_up_made() -> None:
+    assert diff("+ALTER TABLE a DROP COLUMN b;", "migrations/0002_b.down.sql").row("rollback").level != "crit"
+    assert diff("+ALTER TABLE a DROP COLUMN b;", "migrations/0002_b.up.sql").row("rollback").level == "crit"
+    assert diff("+ALTER TABLE a DROP COLUMN b;", "services/checkout/down.sql").row("rollback").level == "crit"
+
+
 def test_r48_a_drop_in_the_down_step_is_what_it_is_for() -> None:
     path = "packages/server/alembic/versions/0003_x.py"
     assert diff("+def downgrade():\n+    op.drop_table('x')", path).row("rollback").level != "crit"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from stas_tui.screens.isolation import IsolationScreen
@@ -52,19 +53,23 @@ def answer(application: Application, check: str, verdict: Verdict, reason: str, 
 
 
 def checked(
-    application: Application, *results: CheckResult, outcome: str = "done", pulse_id: str | None = None
+    application: Application,
+    *results: CheckResult,
+    outcome: str = "done",
+    pulse_id: str | None = None,
+    commit: str = COMMIT,
 ) -> None:
     """One round that said this."""
     checks = application.rounds.checks
     run = checks.begin(
         PROJECT,
         sorted({result.check for result in results}),
-        commit=COMMIT,
+        commit=commit,
         tenancy=application.rounds.subject(PROJECT).tenancy,
         pulse_id=pulse_id,
     )
     for result in results:
-        checks.put(run, result)
+        checks.put(run, replace(result, ended_at=max(result.ended_at, run.started_at)))
     checks.end(run, outcome)
 
 
@@ -111,12 +116,12 @@ def sample(application: Application) -> list[CheckResult]:
     return found
 
 
-def with_answers(application: Application) -> None:
+def with_answers(application: Application, commit: str = COMMIT) -> None:
     """Two rounds an hour apart; what G1 flags is accepted by the person."""
     before = [result for result in sample(application) if result.check in ("P1", "G1")]
-    checked(application, *before)
+    checked(application, *before, commit=commit)
     application.clock.advance(HOUR)  # type: ignore[attr-defined]
-    checked(application, *sample(application))
+    checked(application, *sample(application), commit=commit)
     application.rounds.accept(
         PROJECT,
         "G1",

@@ -12,6 +12,8 @@ from textual.screen import Screen
 from stas_tui.app import StasApp
 from stas_tui.demo.profile import make_demo
 from stas_tui.locations import Locations
+from stas_tui.screens.change_review import ChangeReviewScreen
+from stas_tui.screens.change_reviews import ReviewsScreen
 from stas_tui.screens.gate import GateScreen
 from stas_tui.screens.handover import HandOverScreen
 from stas_tui.screens.incident import IncidentScreen
@@ -198,6 +200,22 @@ async def show_hand_over(app: StasApp, hands: Hands) -> None:
     await hands.sees("read to the end first")
 
 
+async def show_reviews(app: StasApp, hands: Hands) -> None:
+    """The pull requests that want a review."""
+    await hands.press("v")
+    await hands.on(ReviewsScreen)
+    await hands.sees("edge on all interfaces")
+
+
+async def show_change(app: StasApp, hands: Hands) -> None:
+    """Lena's pull request, read by every check that needs no rehearsal."""
+    await show_reviews(app, hands)
+    await hands.press("enter")
+    await hands.on(ChangeReviewScreen)
+    await hands.sees("Proposed: request changes", "3 findings, 8 unknown", "flagged")
+    await hands.until(lambda: "asking" not in hands.text, "everything is drawn")
+
+
 async def _push(app: StasApp, hands: Hands, screen: Screen[Any]) -> None:
     await app.push_screen(screen)
     await hands.on(type(screen))
@@ -212,6 +230,8 @@ SCENES: dict[str, Scene] = {
     "oncall": (at_night, show_on_call),
     "incident": (at_night, show_incident),
     "handover": (at_night, show_hand_over),
+    "reviews": (at_health, show_reviews),
+    "change": (at_health, show_change),
 }
 
 

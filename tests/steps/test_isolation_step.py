@@ -225,7 +225,7 @@ def test_killed_while_the_round_runs_the_next_start_tells_and_runs_the_rest(chec
     assert run is not None
     until(lambda: not owner_alive(run.owner), "the child ended with its parent")
     told = checked.shop.machine.recover()
-    assert "The isolation checks of shop were cut off: 1 answer stand, step 9 runs the rest." in told
+    assert any(each.startswith("The isolation checks of shop were cut off after 1 answer; ") for each in told)
     assert checked.step.state is StepState.ACTIVE
     checked.says("sound")
     asked: list[Progress] = []

@@ -9,6 +9,7 @@ means is judged when the facts of all files stand side by side. Keys of a file's
     i  routers that are included    M  middleware that looks at the caller
     d  functions that ask for the caller   r  routes (`routes.routes_of`)
     p  routes that plainly ask who calls: how many, and how many of them touch rows
+    K  keys of caches, stores and locks: how many; those of functions (k) are the ones without tenant or id
     b  queries that are bound, in functions of which nothing else is kept: models to number
     j  jobs   q  jobs that are put into a queue   W  functions that a worker runs
     x  imports, name to `module.name`
@@ -169,17 +170,14 @@ class _File:
     def _keep(
         self, reader: FunctionReader, name: str, node: ast.AST, body: list[ast.stmt], *, serves: bool = False
     ) -> None:
-        entry: Facts = {}
         open_, bound = self._sites(reader)
-        keys = [key for call in reader.reader.calls if (key := shared.key_of(call, reader.names.locals, self._words))]
-        kept = shared.cached_function(node, self._words) if isinstance(node, _DEFS) else None
         more: Facts = {
             "s": open_,
             "B": bound,
-            "k": [*keys, *([kept] if kept else [])],
+            "k": self._keys(reader, node),
             "c": list(self._sent(reader, node)) if name else [],
         }
-        entry = {key: value for key, value in more.items() if value}
+        entry: Facts = {key: value for key, value in more.items() if value}
         returned = {reader.bound(query) for query in reader.returned if not query.text}
         if returned:
             entry["R"] = "" if "" in returned else sorted(returned)[0]
@@ -204,6 +202,15 @@ class _File:
             if open_ and (together := reader.together()):
                 entry["p"] = together
         self._add("f", {"q": name, **entry})
+
+    def _keys(self, reader: FunctionReader, node: ast.AST) -> list[Facts]:
+        """Keys that may be somebody else's too; all of them are counted."""
+        keys = [key for call in reader.reader.calls if (key := shared.key_of(call, reader.names.locals, self._words))]
+        if isinstance(node, _DEFS) and (kept := shared.cached_function(node, self._words)) is not None:
+            keys.append(kept)
+        if keys:
+            self._facts["K"] = self._facts.get("K", 0) + len(keys)
+        return [key for key in keys if not key["t"] and not key["o"]]
 
     def _calls(self, reader: FunctionReader) -> None:
         for call in reader.reader.calls:
@@ -272,7 +279,11 @@ def _around(query: Query, queries: list[Query]) -> list[Query]:
     """Every query that a query stands in, however deep."""
     found = [query]
     for inner in found:
-        found += [other for other in queries if inner in other.uses and other not in found]
+        found += [
+            other
+            for other in queries
+            if other not in found and any(inner is used or inner in used.also for used in other.uses)
+        ]
     return found[1:]
 
 

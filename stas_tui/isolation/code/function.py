@@ -203,21 +203,23 @@ class FunctionReader:
         """(tenant's name, line, surely optional) if the tenant's filter is there only sometimes."""
         found: tuple[str, int, bool] | None = None
         for binding in query.bindings:
-            conditional = self._conditional(binding, query)
+            conditional = self._conditional(binding)
             if conditional is None:
                 return None
             found = found or (conditional[0], binding.line or query.line, conditional[1])
         return found
 
-    def bound(self, query: Query) -> str:
+    def bound(self, query: Query, seen: tuple[Query, ...] = ()) -> str:
         """How a query is held to a tenant wherever it runs; empty if it is not, or only sometimes."""
         for binding in query.bindings:
-            if self._conditional(binding, query) is None:
+            if self._conditional(binding) is None:
                 return binding.how
-        inner = [used for used in query.uses if used.bindings and self.bound(used)]
-        return f"subquery: {self.bound(inner[0])}" if inner else ""
+        for used in query.uses:
+            if used not in seen and (how := self.bound(used, (*seen, query))):
+                return f"subquery: {how}"
+        return ""
 
-    def _conditional(self, binding: Binding, query: Query) -> tuple[str, bool] | None:
+    def _conditional(self, binding: Binding) -> tuple[str, bool] | None:
         """(tenant's name, surely optional) on which a binding depends; None if it is always there."""
         for name in binding.names:
             if name not in self._sure:
@@ -226,21 +228,17 @@ class FunctionReader:
             assert isinstance(test.node, ast.If)
             other = test.node.orelse if test.taken else test.node.body
             name = self.needed(test)
-            if not name or name in self._sure or leaves(other) or self._also(test, query):
+            if not name or name in self._sure or leaves(other):
                 continue
             return name, self.names.params.get(name, False)
         return None
-
-    @staticmethod
-    def _also(test: Test, query: Query) -> bool:
-        """Whether the other branch holds the query to a tenant too."""
-        opposite = Test(test.node, not test.taken)
-        return any(opposite in binding.tests for binding in query.bindings)
 
     def returned_early(self, query: Query) -> tuple[str, int, bool] | None:
         """The same for a query that is left open where a twin of it before holds to the tenant if there is one."""
         for other in self.reader.queries:
             if other is query or not set(other.models[:1]) & set(query.models[:1]) or not self.bound(other):
+                continue
+            if any(equal.kind in ("row", "caller") for equal in query.equal):
                 continue
             for test in other.tests:
                 name = self.needed(test)
@@ -348,7 +346,7 @@ def held(node: ast.AST, words: Words) -> Iterator[tuple[str, str]]:
             continue
         if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Load) and words.holds(part.attr):
             owner = dotted(part.value)
-            if owner and not is_class(owner.rpartition(".")[2]):
+            if owner and not is_class(owner.rpartition(".")[2]) and owner.rpartition(".")[2] != "model":
                 yield "self" if owner == "self" else "field", f"{owner}.{part.attr}"
 
 

@@ -57,6 +57,7 @@ class QueryJudge:
     def __init__(self, known: Known, *, accuse: bool) -> None:
         self._known, self._words, self._accuse = known, known.words, accuse
         self.counted = Counted()
+        self._owned_names: dict[str, bool] = {}
 
     def leads(self, paths: list[str] | None = None) -> Iterator[Lead]:
         """Every lead, in order of path and line."""
@@ -80,8 +81,14 @@ class QueryJudge:
 
     def _bound(self, path: str, function: Facts, bound: dict[str, int]) -> None:
         """Count queries that are bound, if they are on tables of tenants."""
+        imported = "x" in self._known.files[path]
         for names, number in bound.items():
-            if self._owned(path, function, {"m": names.split(",")}):
+            owned = None if imported or "*" in names else self._owned_names.get(names)
+            if owned is None:
+                owned = bool(self._owned(path, function, {"m": names.split(",")}))
+                if not imported and "*" not in names:
+                    self._owned_names[names] = owned
+            if owned:
                 self.counted.statements += number
                 self.counted.bound += number
 
@@ -95,7 +102,7 @@ class QueryJudge:
                 yield from self._optional(path, function, site, self._subject(site), seen)
             return
         self.counted.statements += 1
-        if not self._open(site, owned):
+        if not self._open(site, owned) or all(self._known.managed(name) for name in owned):
             self.counted.bound += 1
             return
         if site.get("x") or self._begun_elsewhere(site):

@@ -28,13 +28,14 @@ def judge_keys(known: Known) -> Shared:
     """Every key of a cache, an object store or a lock."""
     seen = Shared()
     for path in sorted(known.files):
+        seen.keys += known.files[path].get("K", 0)
         for function in known.files[path].get("f", ()):
             keys = function.get("k", ())
-            seen.keys += len(keys)
             if not keys or known.words.is_staff(path, function["q"]) or not _touches_tenants(known, function):
                 continue
+            holds = any(entry.startswith(("param ", "self ")) for entry in function.get("h", ()))
             for key in keys:
-                if not key["t"] and not key["o"]:
+                if holds or not _fixed(key["k"]):
                     seen.leads.append(_key(path, function, key))
     return seen
 
@@ -47,6 +48,11 @@ def _touches_tenants(known: Known, function: Facts) -> bool:
     models += [model for names in function.get("B", ()) for model in names.split(",")]
     tables = (table for site in function.get("s", ()) for table, _, _ in site.get("t", ()))
     return any(known.belongs(model) for model in models) or any(known.tables.get(table) for table in tables)
+
+
+def _fixed(key: str) -> bool:
+    """Whether a key is a constant: without a tenant at hand it names something of the whole system."""
+    return key[:1] in "'\"" and key[1:-1].isprintable() and "{" not in key
 
 
 def _key(path: str, function: Facts, key: Facts) -> Lead:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -87,10 +88,29 @@ class Known:
     def _guessed(self, model: str) -> str:
         """A declared table that a class is likely named after: `InvoiceLine` and `invoice_lines`."""
         schema = self.words.schema
-        name = snake(model).removesuffix("_model")
+        if not (schema.scoped or schema.shared or schema.parents):
+            return ""
+        name = re.sub(r"_(model|db|dbe|orm|entity|table|record|row)$", "", snake(model))
         forms = {name, f"{name}s", f"{name}es", f"{name[:-1]}ies"}
         declared = schema.scoped | schema.shared | set(schema.parents)
         return next((table for table in sorted(declared) if table.rpartition(".")[2] in forms), "")
+
+    def managed(self, model: str) -> bool:
+        """Whether every query on a model begins at a manager that binds it to the tenant by itself."""
+        for ancestor in self._line(model, 0):
+            if manager := ancestor.get("o"):
+                return any(self._managers.get(one["n"]) for one in self._line(manager, 0))
+        return False
+
+    @cached_property
+    def _managers(self) -> dict[str, str]:
+        """Classes with a `get_queryset` of their own, to how it binds."""
+        return {
+            function["q"].rpartition(".")[0].rpartition(".")[2]: function["R"]
+            for facts in self.files.values()
+            for function in facts.get("f", ())
+            if "R" in function and function["q"].endswith(".get_queryset")
+        }
 
     def is_unique(self, model: str, column: str) -> bool:
         """Whether a column names one row of all tenants."""

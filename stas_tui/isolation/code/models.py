@@ -21,21 +21,23 @@ _NO_MODELS = listed(
 
 
 def model(node: ast.ClassDef, words: Words) -> dict[str, Any] | None:
-    """What a class says of its table, as `{n, b, t, c, u, p, r}`; None if it is no model and holds no tenant.
+    """What a class says of its table, as `{n, b, t, c, u, p, o, r}`; None if it is no model and holds no tenant.
 
-    Keys: name, bases, table, tenant columns, columns unique by themselves, attribute `model` of a repository, and
-    whether it is an ORM model.
+    Keys: name, bases, table, tenant columns, columns unique by themselves, attribute `model` of a repository, the
+    manager behind `objects`, and whether it is an ORM model.
     """
     bases = [name for base in node.bases for name in _base(base)]
     columns: list[str] = []
     unique: list[str] = []
-    table = model_name = ""
+    table = model_name = manager = ""
     orm = any(keyword.arg == "table" for keyword in node.keywords)
     for name, value, hint in _attributes(node):
         if name in ("__tablename__", "db_table"):
             table, orm = text_of(value) or "", True
         elif name in ("model", "_model", "model_class") and value is not None and is_class(tail(value)):
             model_name = tail(value)
+        elif name == "objects" and isinstance(value, ast.Call):
+            manager = _manager(value)
         elif name in ("__table_args__", "constraints", "unique_together"):
             unique += _constraints(value)
         else:
@@ -45,11 +47,18 @@ def model(node: ast.ClassDef, words: Words) -> dict[str, Any] | None:
                 columns.append(name)
             if made and isinstance(value, ast.Call) and _unique(value):
                 unique.append(name)
-    if not (columns or table or model_name or orm or set(bases) - _NO_MODELS):
+    if not (columns or table or model_name or manager or orm or set(bases) - _NO_MODELS):
         return None
     found: dict[str, Any] = {"n": node.name}
-    parts = {"b": bases, "t": table, "c": columns, "u": unique, "p": model_name, "r": int(orm)}
+    parts = {"b": bases, "t": table, "c": columns, "u": unique, "p": model_name, "o": manager, "r": int(orm)}
     return {**found, **{key: value for key, value in parts.items() if value}}
+
+
+def _manager(call: ast.Call) -> str:
+    """Name of the manager in `Items()` and `Items.from_queryset(ItemQuerySet)()`."""
+    if isinstance(call.func, ast.Call) and isinstance(call.func.func, ast.Attribute):
+        return tail(call.func.func.value)
+    return tail(call.func)
 
 
 def _base(base: ast.expr) -> Iterator[str]:

@@ -321,6 +321,8 @@ class Predicates:
             match node:
                 case ast.Await(value=inner) | ast.Starred(value=inner) | ast.FormattedValue(value=inner):
                     node = inner
+                case ast.Call(func=ast.Name(id="OuterRef")):
+                    return "row", ""
                 case ast.Call(args=[first, *_]):
                     node = first
                 case ast.Call(func=ast.Attribute(value=inner)):

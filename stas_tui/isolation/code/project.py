@@ -10,7 +10,7 @@ from stas_tui.isolation.code.judge import ALONE, NATURAL, NOWHERE, OPTIONAL, UNU
 from stas_tui.isolation.code.judge_routes import BARE, CLIENT, judge_routes
 from stas_tui.isolation.code.judge_shared import JOB, KEY, judge_jobs, judge_keys
 from stas_tui.isolation.code.known import Known
-from stas_tui.isolation.code.scanner import Scanned, scan
+from stas_tui.isolation.code.scanner import Scanned, scan, without_collecting
 from stas_tui.isolation.code.words import Words
 from stas_tui.isolation.tree import Tree, state_of
 from storage.check_records import Lead
@@ -64,7 +64,8 @@ def read_tree(
         return _unpacked(known)
     scanned = scan(tree, words, scans, step=step, children=children)
     step("what the files say together")
-    read = judged(scanned, words)
+    with without_collecting():
+        read = judged(scanned, words)
     if scans is not None:
         scans.keep_all({**scanned.fresh, **({rules: {state: _packed(read)}} if state else {})})
     return read

@@ -64,6 +64,8 @@ class Query:
     """Pieces of SQL text, for a statement that is text: whole, and without what is added only sometimes."""
     chosen: tuple[str, ...] = ()
     """Names of tenants on which a part of the text depends."""
+    also: list[Query] = field(default_factory=list)
+    """Queries that the same variable may hold instead: what is added to this one is added to them."""
     broken: bool = False
     """Whether a piece of the text could not be read."""
 
@@ -78,3 +80,5 @@ class Query:
         while depth < min(len(tests), len(self.tests)) and tests[depth] == self.tests[depth]:
             depth += 1
         self.bindings.append(Binding(how, tests[depth:], line, names))
+        for other in self.also:
+            other.bind(how, tests, line, names)

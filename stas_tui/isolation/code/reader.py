@@ -24,6 +24,7 @@ _RUNS = listed(
     " fetch_one all first one list len paginate iterate_all get_one get_one_or_none get_all str print bool"
     " isinstance"
 )
+_WRITES = listed("create acreate bulk_create abulk_create bulk_update abulk_update none insert insert_many")
 _NEUTRAL = listed(
     "values execution_options options order_by group_by distinct limit offset returning with_for_update correlate"
     " correlate_except label subquery cte alias scalar_subquery exists union union_all intersect except_ add_columns"
@@ -105,9 +106,11 @@ class Reader:
 
     def assign(self, name: str, value: ast.expr) -> Query | None:
         """A name gets a value."""
-        query = self.value(value)
+        query, before = self.value(value), self.names.queries.get(name)
         self.names.locals[name] = value
         if query is not None:
+            if before is not None and before is not query and len(self.tests) > len(before.tests) and not query.also:
+                query.also = [before]
             self.names.queries[name] = query
             if isinstance(value, ast.Call) and tail(value.func) in ("subquery", "cte", "alias", "lateral"):
                 self.names.rows.add(name)
@@ -153,7 +156,7 @@ class Reader:
         return query
 
     def _attribute(self, node: ast.AST, value: ast.expr, attr: str) -> Query | None:
-        if attr in ("query", "objects") and isinstance(node, ast.expr) and (model := model_of(value)):
+        if (attr == "query" or attr.endswith("objects")) and isinstance(node, ast.expr) and (model := model_of(value)):
             query = self._begin(node, "select")
             query.name(model)
             return query
@@ -190,6 +193,8 @@ class Reader:
 
     def _built(self, node: ast.Call, verb: str) -> Query:
         query = self._begin(node, "select" if verb == "query" else verb)
+        if isinstance(node.func, ast.Attribute):
+            query.name(model_of(node.func.value))
         for arg in node.args:
             inner = self.value(arg)
             if inner is not None:
@@ -217,7 +222,8 @@ class Reader:
     def _inside(outer: Query, inner: Query) -> None:
         if inner is not outer and outer not in inner.uses and inner not in outer.uses:
             outer.uses.append(inner)
-            inner.inner = True
+            for one in (inner, *inner.also):
+                one.inner = True
 
     def _fetch(self, node: ast.Call, model: str) -> Query:
         """One row by its key: `session.get(Item, id)`."""
@@ -269,6 +275,8 @@ class Reader:
     # what is added to it ---------------------------------------------------------------------------
 
     def _method(self, query: Query, name: str, node: ast.Call) -> Query | None:
+        if name in _WRITES:
+            query.verb = "insert"
         if name in _FILTERS or (name in _FETCHES and query.verb != "sql"):
             query.filtered = True
             for arg in node.args:
@@ -298,7 +306,7 @@ class Reader:
     def _join(self, query: Query, name: str, node: ast.Call) -> None:
         outer = name.startswith("outer") or any(keyword.arg in ("isouter", "full") for keyword in node.keywords)
         joined = next((model for arg in node.args if (model := model_of(arg))), "")
-        conditions = [keyword.value for keyword in node.keywords if keyword.arg == "onclause"]
+        conditions = [keyword.value for keyword in node.keywords if keyword.arg in ("onclause", "on")]
         for arg in node.args:
             inner = self.value(arg)
             if inner is not None:

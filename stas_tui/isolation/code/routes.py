@@ -36,13 +36,13 @@ _STATE = re.compile(
     r"(^|\.)(request|req|info\.context|g|self\.request)\.(state\.)?(user|auth|identity|account|role|tenant)\b"
 )
 _HINTS = (
-    "current_user", "current_account", "current_member", "user_from", "uthenticat", "uthoriz", "erify", "require_",
-    "compare_digest", "check_", "jwt", "request_user", "_perm", "decode_token", "login_user", "construct_event",
-    "api-key", "API-Key", "ignature", "request.user", "request.state",
-    "req.user", "req.state", "g.user", "g.tenant", "g.auth",
-    "context.user", "request.auth", "request.tenant", "request.account",
+    "current_user", "current_account", "current_member", "user_from", "uthenticat", "uthoriz", "erify", "check_", "jwt",
+    "require_", "compare_digest", "request_user", "_perm", "decode_token", "login_user", "construct_event", "api-key",
+    "API-Key", "ignature", "request.user", "request.state", "req.user", "req.state", "websocket.state", "g.user",
+    "g.tenant", "g.auth", "context.user", "request.auth", "request.tenant", "request.account",
 )  # fmt: skip
 """Parts of texts without which no body looks at the caller."""
+_REQUEST = re.compile(r"(^|\.)(request|req|websocket)\.state\.")
 _PLAIN = listed(
     "UUID UUID4 Request Response Session AsyncSession Any Literal Path Query Body BackgroundTasks WebSocket"
     " UploadFile Decimal Optional List Dict None"
@@ -205,6 +205,8 @@ def asks(node: ast.FunctionDef | ast.AsyncFunctionDef, words: Words, hinted: lis
     plain = []
     for argument, default in arguments(node):
         found = targets(default) if default is not None else []
+        if isinstance(default, ast.Call) and is_identity(tail(default.func)):
+            found.append(tail(default.func))
         found += _alias(argument.annotation)
         depends[argument.arg] = found
         if not found or all(name.startswith("@") for name in found):
@@ -229,12 +231,15 @@ def _identity(node: ast.AST) -> str:
     for part in ast.walk(node):
         if isinstance(part, ast.Attribute):
             name = dotted(part)
-            if name and _STATE.search(name):
+            if name and (_STATE.search(name) or (_REQUEST.search(name) and is_identity(part.attr))):
                 return name
             if _BODY.match(part.attr):
                 return part.attr
         elif isinstance(part, ast.Name) and _BODY.match(part.id):
             return part.id
+        elif isinstance(part, ast.Call) and tail(part.func) == "getattr" and len(part.args) > 1:
+            if _REQUEST.search(f"{dotted(part.args[0])}.") and is_identity(text_of(part.args[1]) or ""):
+                return f"{dotted(part.args[0])}.{text_of(part.args[1])}"
         elif (text := text_of(part)) and text.lower() in ("authorization", "x-api-key", "api-key", "x-signature"):
             return text
     return ""
@@ -252,6 +257,8 @@ def beside(node: ast.AST, tenant: str, words: Words) -> list[str]:
     for part in ast.walk(node):
         if isinstance(part, ast.Call):
             given = {name for item in [*part.args, *(k.value for k in part.keywords)] for name in names_in(item)}
+            if tenant in given:
+                given.add(tail(part.func))
             if tenant in given and isinstance(part.func, ast.Attribute):
                 owner = tail(part.func.value)
                 given |= set(names_in(made[owner])) if owner in made else {owner}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -58,12 +59,12 @@ def scan(
     step("which files changed")
     shas = {path: sha for path, sha in shas_of(tree).items() if words.wanted(path)}
     scanned = Scanned(total=len(shas), digest=_digest(shas))
-    kept: dict[str, Facts] = {}
     for kind in (".py", ".sql"):
         of_kind = {sha: path for path, sha in shas.items() if path.endswith(kind)}
         scanned.blobs += len(of_kind)
         rules = words.rules + ("" if kind == ".py" else kind)
-        known = scans.known(rules, of_kind) if scans is not None and of_kind else {}
+        with without_collecting():
+            known = scans.known(rules, of_kind) if scans is not None and of_kind else {}
         misses = {sha: path for sha, path in of_kind.items() if sha not in known}
         scanned.parsed += len(misses)
         for batch in _batches(_read(tree, misses, words, step, children)):
@@ -72,14 +73,25 @@ def scan(
             elif scans is not None:
                 scanned.fresh[rules] = batch
             known |= batch
-        kept |= {sha + kind: facts for sha, facts in known.items()}
-    for path, sha in shas.items():
-        facts = kept[sha + (".sql" if path.endswith(".sql") else ".py")]
-        if "u" in facts:
-            scanned.unread[path] = facts["u"]
-        elif facts:
-            scanned.files[path] = facts
+        for path, sha in shas.items():
+            if sha in known and (facts := known[sha]) and path.endswith(kind):
+                if "u" in facts:
+                    scanned.unread[path] = facts["u"]
+                else:
+                    scanned.files[path] = facts
     return scanned
+
+
+@contextmanager
+def without_collecting() -> Iterator[None]:
+    """The facts of thousands of files are many small objects that all stay: looking for garbage among them is waste."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _digest(shas: Mapping[str, str]) -> str:

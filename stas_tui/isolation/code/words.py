@@ -31,7 +31,7 @@ CALLERS = listed(
 """Names that hold whoever calls."""
 
 _STAFF = re.compile(
-    r"(^|/)(migrations?|alembic|versions|scripts?|bin|cli|management|admin|backoffice|jobs?|tasks?|workers?|cron|crons"
+    r"(^|/)(migrations?|alembic|versions|scripts?|bin|cli|management|admin|backoffice|jobs?|(?:bg|background_?)?tasks?|workers?|cron|crons"
     r"|schedulers?|seeds?|seeders|fixtures|commands|maintenance|backfills?|benchmarks?|evals?|tools|dev|debug"
     r"|conftest\.py|manage\.py|[\w-]*(?:_job|_jobs|_task|_tasks|_worker|_cron|_script|_backfill|_migration)\.py)(/|$)"
 )
@@ -45,6 +45,7 @@ _WHOSE = listed(
     " effective resolved validated verified caller auth x the this user member raw str safe expected actual"
 )
 """What may stand before a tenant's word: `current_tenant`, `x_tenant_id`; `service_account_id` is something else."""
+_LAYER = re.compile(r"_(model|db|dbe|orm|entity|table|record|row)$")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -120,7 +121,7 @@ class Words:
 
     def is_root(self, name: str) -> bool:
         """Whether a class or table is the tenant itself."""
-        return stem(snake(name).removesuffix("_model").rstrip("s")) in self.relations or (
+        return stem(_LAYER.sub("", snake(name)).rstrip("s")) in self.relations or (
             bool(self.schema.root) and plain(self.models.get(name, name)) == self.schema.root
         )
 
@@ -178,7 +179,7 @@ def _is_staff_function(name: str) -> bool:
 
 
 def _is_test(name: str) -> bool:
-    return name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py"
+    return name.startswith("test_") or name.endswith(("_test.py", "_tests.py")) or name in ("conftest.py", "tests.py")
 
 
 def words_of(tenancy: Tenancy | None) -> Words:

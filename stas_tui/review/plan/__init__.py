@@ -23,7 +23,15 @@ CHECKS = (
         live=False,
     ),
 )
-_LINE = re.compile(r"^[ \t>*+\-]*\*{0,2}roll-?back\*{0,2}\s*:\s*\*{0,2}(\S.*)$", re.IGNORECASE | re.MULTILINE)
+_LINE = re.compile(
+    r"^[ \t>*+\-]*\*{0,2}roll-?back\*{0,2}[ \t]*:[ \t]*\*{0,2}[ \t]*(\S.*)$", re.IGNORECASE | re.MULTILINE
+)
+_STEPS = re.compile(
+    r"\broll-?back(?:[ \t]+(?:steps|plan|path))?(?:[ \t]*\([^()\n]{0,60}\))?\*{0,2}[ \t]*:\*{0,2}[ \t]*\n(?:[ \t]*\n)*"
+    r"((?:[ \t]*(?:\d+[.)]|[-*+])[ \t]+\S.*(?:\n|$))+)",
+    re.IGNORECASE,
+)
+"""A list below `Rollback:`, wherever that stands."""
 _HEADING = re.compile(r"^#{1,6}\s*roll-?back\b.*$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -83,6 +91,8 @@ def plan_of(text: str) -> str:
         body = rest[: end.start()] if end else rest
         if not steps.is_empty(body):
             return body
+    if (match := _STEPS.search(text)) and not steps.is_empty(match.group(1)):
+        return match.group(1)
     match = _LINE.search(text)
     return match.group(1) if match and not steps.is_empty(match.group(1)) else ""
 

@@ -230,6 +230,31 @@ CURED = {
             part = select(Part.id).where(Part.item_id == Item.id).exists()
             return session.scalars(select(Item).where(Item.tenant_id == tenant_id, ~part))
         """,
+    "begun anew under a condition": """
+        def find(session, tenant_id, wide):
+            query = select(Item)
+            if wide:
+                query = select(Item.id, Item.name)
+            return session.execute(query.where(Item.tenant_id == tenant_id))
+        """,
+    "peewee join": """
+        def find(tenant_id):
+            return Part.select(Part.id).join(Item, on=((Part.item_id == Item.id) & (Item.tenant_id == tenant_id)))
+        """,
+    "key of a row by way of a variable": """
+        def parts(session, user, item):
+            key = item.id
+            return session.scalars(select(Part).where(Part.item_id == key))
+        """,
+    "django subquery": """
+        def find(tenant):
+            part = Part.objects.filter(item=OuterRef("id")).values("slug")[:1]
+            return Item.objects.filter(tenant=tenant).annotate(part=Subquery(part))
+        """,
+    "an insert of django": """
+        def add(tenant_id):
+            return Item.objects.create(name="x", tenant_id=tenant_id), Item.objects.bulk_create([])
+        """,
     "an insert": """
         def add(session, tenant_id):
             session.execute(insert(Item).values(name="x", tenant_id=tenant_id))
@@ -348,3 +373,27 @@ def test_code_is_shown_without_values() -> None:
     (lead,) = leads("def f(c, tenant_id):\n c.execute(\"SELECT id FROM items WHERE title = 'Ada Lovelace'\")")
     assert "Ada" not in lead.code
     assert lead.code == "SELECT id FROM items WHERE title = ?"
+
+
+def test_a_manager_that_binds_by_itself_counts() -> None:
+    source = """
+        class Mine(models.Manager):
+            def get_queryset(self):
+                return super().get_queryset().filter(tenant=current_tenant())
+
+        class Everyone(models.Manager):
+            def get_queryset(self):
+                return super().get_queryset().filter(active=True)
+
+        class Order(models.Model):
+            tenant = models.ForeignKey(Tenant)
+            objects = Mine()
+
+        class Draft(models.Model):
+            tenant = models.ForeignKey(Tenant)
+            objects = Everyone()
+
+        def get(user, id):
+            return Order.objects.get(pk=id), Draft.objects.get(pk=id)
+        """
+    assert [lead.text.split(" reads ")[1][:5] for lead in leads(source)] == ["Draft"]

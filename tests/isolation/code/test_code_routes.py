@@ -24,6 +24,9 @@ ASKED = {
     "key as a parameter": "async def f(item_id: int, x_api_key: str = Header()): ...",
     "dependency of a dependency": "async def f(item_id: int, db=Depends(get_scoped)): ...",
     "role": "async def f(item_id: int, _=Depends(RoleChecker('admin'))): ...",
+    "access list as a default": "async def f(item_id: int, role: Role = RoleACL(allow_user=True)): ...",
+    "state of the request": "async def f(item_id: int, request: Request):\n    return load(request.state.user_id)",
+    "state by name": "async def f(item_id: int, request: Request):\n    who = getattr(request.state, 'user_id', None)",
 }
 
 
@@ -149,6 +152,17 @@ CLIENT = {
 }
 
 FROM_IDENTITY = {
+    "filled in by a decorator": """
+        @app.route("/items")
+        @add_tenant_id
+        def f(tenant_id):
+            return service.list(tenant_id)
+        """,
+    "no parameter of the request": """
+        @app.route("/items/<item_id>")
+        def f(item_id, tenant_id):
+            return service.list(tenant_id)
+        """,
     "dependency": """
         @router.get("/items")
         def f(tenant_id: int = Depends(get_tenant), user=Depends(get_current_user)):
@@ -210,6 +224,15 @@ def test_a_tenant_that_the_client_chooses_is_found(name: str) -> None:
     found = [lead for lead in leads(HEAD + textwrap.dedent(CLIENT[name])) if lead.rule == "client-tenant"]
     assert len(found) == 1
     assert not found[0].accuses
+
+
+def test_too_many_tenants_from_the_client_mean_that_the_rule_does_not_understand() -> None:
+    one = (
+        "@router.get('/{n}/{{id}}')\ndef f{n}(id: int, tenant_id: int, user=Depends(get_user)):\n    serve(tenant_id)\n"
+    )
+    read = project({"app/api.py": HEAD + "".join(one.format(n=n) for n in range(5))})
+    assert read.of("Q5") == []
+    assert "5 of 5 routes seem to take the tenant from the client" in read.notes["Q5"]
 
 
 @pytest.mark.parametrize("name", FROM_IDENTITY)

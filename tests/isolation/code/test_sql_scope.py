@@ -159,6 +159,19 @@ OPEN = {
         "select * from items i full join parts p on p.item_id = i.id and i.tenant_id = $1 and p.tenant_id = $1",
         {"i": "open", "p": "open"},
     ),
+    "condition of a right join on the right table": (
+        "select * from items i right join parts p on p.item_id = i.id and p.tenant_id = $1",
+        {"i": "open", "p": "open"},
+    ),
+    "tenant column with some other column": (
+        "select * from items i join parts p on p.tenant_id = i.owner_id where i.tenant_id = $1",
+        {"i": "bound", "p": "open"},
+    ),
+    "joined to a union of which one branch is bound": (
+        "select * from parts p join (select tenant_id from items where tenant_id = $1 "
+        "union all select tenant_id from items j) x on x.tenant_id = p.tenant_id",
+        {"p": "open", "items": "bound", "j": "open"},
+    ),
     "not in": ("select * from items where tenant_id not in ($1)", {"items": "open"}),
     "not exists binds nobody": (
         "select * from notes n where not exists (select 1 from items i where i.id = n.item_id and i.tenant_id = $1)",

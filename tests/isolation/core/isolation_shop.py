@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stas_tui.locations import Profile
+from tests import nursery
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = Path(__file__).parent / "stas_with_group.py"
@@ -63,12 +64,5 @@ class Shop:
         return [sys.executable, str(PROGRAM), "--home", str(home), "--profile", self.profile.name, *args]
 
     def stas(self, *args: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.argv("isolation", *args),
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=120,
-        )
+        program, *arguments = self.argv("isolation", *args)[1:]
+        return nursery.run(program, *arguments, env=self.environ)

@@ -98,6 +98,17 @@ GOOD = "## Rollback\n1. `psql -f migrations/0007_x.down.sql`\n2. `docker compose
         ("## Change\nadds a table\n", Verdict.FLAGGED, "no rollback plan"),
         ("## Rollback\n\n## Monitoring\nx\n", Verdict.FLAGGED, "no rollback plan"),
         (GOOD, Verdict.UNKNOWN, "2 steps that can be run, text only"),
+        (
+            "One service. Rollback:\n1. `psql -f migrations/0007_x.down.sql`\n",
+            Verdict.UNKNOWN,
+            "1 step that can be run",
+        ),
+        (
+            "- Rollback: warning\n\nRollback steps:\n\n1. `psql -f migrations/0007_x.down.sql` (1 min)\n",
+            Verdict.UNKNOWN,
+            "1 step that can be run",
+        ),
+        ("Rollback:\n\n## Monitoring\n- x\n", Verdict.FLAGGED, "no rollback plan"),
         ("Rollback: `docker compose up -d api`\n", Verdict.UNKNOWN, "does not name 0007"),
     ],
 )
