@@ -16,7 +16,7 @@ BENCH ?=
 .PHONY: help demo test format soak bench pictures docs clean
 
 help:
-	@echo "make demo      open Stas on a demo world"
+	@echo "make demo      learn the keys in five minutes, or open Stas on a demo world"
 	@echo "make test      check the format, the types, the import rules, and run the tests"
 	@echo "make soak      run the long campaigns"
 	@echo "make bench     measure speed and memory"
@@ -26,7 +26,7 @@ help:
 	@echo "make clean     remove what was built"
 
 demo: $(STAMP)
-	@$(BIN)/stas demo
+	@$(BIN)/stas demo --choose
 
 test: $(DEV_STAMP)
 	$(BIN)/ruff format --check .
@@ -55,6 +55,8 @@ docs: $(DEV_STAMP)
 	@mv docs/keys.md.new docs/keys.md
 	$(BIN)/python -m stas_tui.isolation.tenancy_docs > docs/tenancy.md.new
 	@mv docs/tenancy.md.new docs/tenancy.md
+	$(BIN)/python -m stas_tui.training.docs docs/training.md > docs/training.md.new
+	@mv docs/training.md.new docs/training.md
 
 clean:
 	rm -rf $(VENV) dist build .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache snapshot_report.html

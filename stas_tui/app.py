@@ -16,6 +16,7 @@ from textual.command import CommandPalette
 from textual.keys import _character_to_key
 from textual.screen import Screen
 
+from stas_tui.application import Application
 from stas_tui.notify.terminal import Kind
 from stas_tui.screens.commands import Palette, PulseCommands
 from stas_tui.screens.common import Told
@@ -24,7 +25,6 @@ from stas_tui.screens.hand import Hand
 from stas_tui.screens.main import MainScreen
 from stas_tui.screens.outside import Calls
 from stas_tui.screens.small import TooSmall, too_small
-from stas_tui.wiring import Application
 from widgets import themes
 from widgets.paint import ASCII_CLASS
 from widgets.printable import flat, safe_text
@@ -153,6 +153,36 @@ class StasApp(App[None], inherit_bindings=False):
         """A desktop notice is for somebody who looks elsewhere."""
         self.calls.focus(focused)
 
+    # what is looked at ----------------------------------------------------------------------------
+
+    def opened(self, kind: str, key: str) -> None:
+        """Something stands on the screen; nobody listens in real life."""
+        self.application.attention.opened(kind, key)
+
+    def closed(self, kind: str, key: str) -> None:
+        """It left the screen."""
+        self.application.attention.closed(kind, key)
+
+    def glanced(self, kind: str, key: str) -> None:
+        """The detail of a row is drawn; in a lesson it counts as opened once it stood there for a second."""
+
+    def review_screen(self, project_id: str, number: int, *, asked_by: str = "", message_id: str = "") -> Screen[None]:
+        """The screen on which a pull request is reviewed."""
+        from stas_tui.screens.change_review import ChangeReviewScreen
+
+        return ChangeReviewScreen(project_id, number, asked_by=asked_by, message_id=message_id)
+
+    def stamped(self, text: str) -> str:
+        """A text as it leaves Stas; in a lesson it says so itself."""
+        return self.application.stamped(text)
+
+    GOES_ON: ClassVar[str] = "goes on with space"
+    """What is said of a pulse that waits for nobody."""
+
+    def leave(self) -> None:
+        """Leave the dashboard; asks while something waits."""
+        self.main.flow.leave()
+
     # things several screens ask for ---------------------------------------------------------------
 
     def evidence_text(self, key: str) -> str:
@@ -176,7 +206,7 @@ class StasApp(App[None], inherit_bindings=False):
         pulse = self.application.machine.current()
         number = pulse.number if pulse else 0
         path = self.application.profile.exports / f"pulse-{number}.md"
-        write_private(path, text)
+        write_private(path, self.stamped(text))
         return path
 
     def close_covered(self, screen: Screen[Any], result: object, sentence: str = "") -> None:

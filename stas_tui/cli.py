@@ -50,13 +50,14 @@ def parser() -> argparse.ArgumentParser:
     def command(name: str, help_: str) -> argparse.ArgumentParser:
         return commands.add_parser(name, help=help_, description=_sentence(help_), parents=[shared])
 
-    def group(name: str, help_: str) -> Command:
-        verbs = command(name, help_).add_subparsers(dest="what", metavar="WHAT", required=True)
+    def group(name: str, help_: str, *, required: bool = True) -> Command:
+        verbs = command(name, help_).add_subparsers(dest="what", metavar="WHAT", required=required)
         return lambda verb, what: verbs.add_parser(verb, help=what, description=_sentence(what), parents=[shared])
 
     demo = command("demo", "open the dashboard on a simulated world")
     demo.add_argument("--seed", type=_whole, default=1, metavar="N", help="another world for every number (default 1)")
     demo.add_argument("--plain", action="store_true", help="as lines of text instead of a dashboard")
+    demo.add_argument("--choose", action="store_true", help="offer a five-minute lesson and a few others beside it")
 
     _add_init(command("init", "set up a profile for your own repository"))
     command("doctor", "check everything Stas needs and say how to mend it")
@@ -84,6 +85,8 @@ def parser() -> argparse.ArgumentParser:
     _add_tenancy(group("tenancy", "say how a project keeps its tenants apart"))
     _add_review(command("review", "review what a change does to infrastructure, rollback, isolation and monitoring"))
 
+    training = "train on the same screens with a simulated world; without WHAT, choose among the lessons"
+    _add_train(group("train", training, required=False))
     _add_task(group("task", "add, list, show and move tasks of your own board"))
     _add_vision(group("vision", "set or show what a project is for"))
     _add_message(group("message", "put a message into the agent's inbox, or list it"))
@@ -101,6 +104,13 @@ def parser() -> argparse.ArgumentParser:
 
     command("version", "print the version")
     return root
+
+
+_TRAIN_MODULES: tuple[tuple[str, str, str], ...] = (
+    ("control", "train_control", "watch a live lesson from a second terminal and order what happens in it"),
+    ("replay", "train_replay", "go through a recorded pulse or a training run again, and compare your decisions"),
+    ("record", "train_replay", "print a recorded pulse as the file of a lesson"),
+)
 
 
 def _add_init(init: argparse.ArgumentParser) -> None:
@@ -189,6 +199,31 @@ def _add_review(review: argparse.ArgumentParser) -> None:
     review.add_argument("--no-rehearsal", action="store_true", help="do not run migrations on a scratch database")
     review.add_argument("--comment", action="store_true", help="print the text of a comment for the forge")
     review.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
+
+
+def _add_train(verb: Command) -> None:
+    verb("list", "list the lessons")
+    check = verb("check", "check a lesson's file and say what is wrong where; without a file, every lesson")
+    check.add_argument("files", nargs="*", metavar="FILE")
+    new = verb("new", "write a small whole lesson with every key explained, to be changed")
+    new.add_argument("id", metavar="ID", help="lower-case letters, digits and hyphens")
+    new.add_argument("file", nargs="?", type=Path, metavar="FILE", help="where to (default: your folder of lessons)")
+    run = verb("run", "run a lesson")
+    run.add_argument("id", metavar="ID", help="id of a lesson, or its file")
+    run.add_argument("--seed", type=_whole, metavar="N", help="of what is left to chance (default: the lesson's)")
+    run.add_argument("--script", type=Path, metavar="FILE", help="play this without a screen; nothing is stored")
+    run.add_argument(
+        "--alone", action="store_true", help="without an instructor: nothing listens for a second terminal"
+    )
+    debrief = verb("debrief", "print the debrief of a run")
+    debrief.add_argument(
+        "run", nargs="?", metavar="RUN", help="name of its folder, or how it begins (default: the last)"
+    )
+    debrief.add_argument("--note", action="append", metavar="TEXT", help="add a free note first; repeatable")
+    debrief.add_argument("--export", action="store_true", help="write it to the profile's exports, Markdown and JSON")
+    verb("progress", "show your runs over time").add_argument("lesson", nargs="?", metavar="ID", help="only this one")
+    for name, module, what in _TRAIN_MODULES:
+        importlib.import_module(f"stas_tui.commands.{module}").add(verb(name, what))
 
 
 def _add_task(verb: Command) -> None:

@@ -13,7 +13,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from stas_tui import doctor_files, doctor_git, doctor_record, doctor_sources, doctor_terminal, git_probe
+from stas_tui import (
+    doctor_extras,
+    doctor_files,
+    doctor_git,
+    doctor_record,
+    doctor_sources,
+    doctor_terminal,
+    git_probe,
+)
 from stas_tui.config_errors import ConfigError, ConfigMissing
 from stas_tui.doctor_rows import Row, State
 from stas_tui.locations import Profile, os_user
@@ -50,6 +58,7 @@ class Doctor:
             yield _agents(settings)
             yield from doctor_sources.sources(self.profile, settings)
         yield from _tools()
+        yield from doctor_extras.extras()
         yield from doctor_terminal.terminal(self.environ)
         yield from doctor_record.databases(self.profile)
         yield from doctor_record.unfinished(self.profile)

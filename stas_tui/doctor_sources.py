@@ -16,8 +16,7 @@ from stas_tui.watching import Planned, planned, strip
 from storage.clock import SystemClock, age
 from storage.errors import StasError
 from storage.records import DataState
-from storage.schema_watch import MIGRATIONS
-from storage.sqlite import Store
+from storage.schema_watch import MIGRATIONS, open_watch
 from storage.watch import Watch
 from storage.watch_records import SourceKind, SourceStatus
 
@@ -66,7 +65,7 @@ def sources(profile: Profile, settings: Settings) -> Iterator[Row]:
         yield Row(row.id, row.what, State.UNKNOWN, f"{len(plans)} configured, none was ever asked", "Run `stas watch`.")
         return
     try:
-        with Store(profile.watch_db, MIGRATIONS, busy_bound_s=BUSY_BOUND_S) as store:
+        with open_watch(profile.watch_db, busy_bound_s=BUSY_BOUND_S) as store:
             yield from _rows(plans, Watch(store))
     except StasError as error:
         yield Row(row.id, row.what, State.FAIL, error.what, error.mend)

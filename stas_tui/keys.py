@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from stas_tui.config_errors import ConfigError, shown
 from stas_tui.keys_scopes import LIVE_TOGETHER, SCOPES
+from stas_tui.keys_training import TRAINING
 
 
 class KeymapError(ConfigError):
@@ -43,6 +44,8 @@ ACTIONS: tuple[KeyAction, ...] = (
     KeyAction(
         "app.quit_now", ("ctrl+q",), "quit now", "Leave at once; nothing is decided, runs go on.", "app", fixed=True
     ),
+    KeyAction("app.hint", ("f3",), "hint", "In a lesson: show the next hint; what it costs is said before.", "app"),
+    KeyAction("app.lesson", ("f6",), "lesson", "In a lesson: ask, write to somebody, mark, reclassify, end.", "app"),
     KeyAction("main.gate", ("g",), "gate", "Open the gate that waits longest; opening it decides nothing."),
     KeyAction("main.step", ("space",), "step", "Let the pulse do one step."),
     KeyAction("main.run", ("r",), "run", "Let the pulse run until a person is needed."),
@@ -249,7 +252,9 @@ ACTIONS: tuple[KeyAction, ...] = (
         "change.rehearse", ("R",), "rehearse", "Run its migrations up, down and up on a scratch database.", "change"
     ),
     KeyAction("change.again", ("r",), "look again", "Read it afresh and ask every check again.", "change"),
-    KeyAction("change.cancel", ("X",), "cancel", "End the checks that run; what they found stands.", "change"),
+    KeyAction(
+        "change.cancel", ("X",), "cancel", "End the checks that run; what they found stands. Twice: at once.", "change"
+    ),
     KeyAction("change.text", ("t",), "its text", "Show what its author wrote.", "change"),
     KeyAction("change.detail", ("tab",), "list / detail", "Go to the detail, or back to the list.", "change"),
     KeyAction("change.copy", ("y",), "copy", "Copy the text of a comment on it.", "change"),
@@ -280,6 +285,7 @@ ACTIONS: tuple[KeyAction, ...] = (
     KeyAction("log.left", ("left",), "left", "Show what stands further left in long lines.", "log"),
     KeyAction("log.right", ("right",), "right", "Show what stands further right in long lines.", "log"),
     KeyAction("dialog.back", ("escape",), "back", "Go back; nothing happens.", "dialog"),
+    *(KeyAction(*row) for row in TRAINING),
 )
 
 BY_ID: dict[str, KeyAction] = {action.id: action for action in ACTIONS}

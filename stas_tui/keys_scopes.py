@@ -26,6 +26,9 @@ SCOPES: dict[str, str] = {
     "text": "Searching a text",
     "log": "In output",
     "dialog": "In a dialog",
+    "lessons": "On the list of lessons",
+    "instructor": "At the instructor's terminal",
+    "replay": "Going through a log again",
 }
 
 LIVE_TOGETHER: tuple[tuple[str, ...], ...] = (
@@ -47,5 +50,8 @@ LIVE_TOGETHER: tuple[tuple[str, ...], ...] = (
     ("app", "output", "page", "log", "scroll"),
     ("app", "page", "text", "scroll"),
     ("app", "dialog"),
+    ("lessons", "list", "scroll"),
+    ("app", "instructor", "list", "scroll"),
+    ("app", "replay"),
 )
 """Scopes whose keys are heard at the same time and so must not share one."""

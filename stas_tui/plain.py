@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from stas_tui import exit_codes
+from stas_tui.application import Application, policy_digest
 from stas_tui.plain_answers import Answers, Closed, InputEnded
 from stas_tui.plain_text import HELP
 from stas_tui.pulse.context import Progress
-from stas_tui.wiring import Application, policy_digest
 from storage.errors import StasError
 from storage.records import STEP_NAMES, Mode, RunState
 from widgets.printable import flat, safe_text

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from stas_tui.application import Application
 from stas_tui.plain_text import HELP, gate_text, indented, result_text
 from stas_tui.pulse.context import Progress
-from stas_tui.wiring import Application
 from storage.errors import StasError
 from storage.records import Action, ActionState
 from widgets.printable import flat

@@ -199,12 +199,11 @@ class DoorChecker:
 
     def landed(self, project_id: str, git_dir: Path, base: str, head: str) -> tuple[CheckResult, ...]:
         """V5 for what was merged: whether the live database is at the head. Raises `StasError`."""
-        from stas_tui.review.border import cleaned
-        from stas_tui.review.rehearsal import after
+        from stas_tui.review.runner import arrived
 
         asked = Asked(seconds=GATE_S, alerts={}, clock=self._clock)
         with self.changing(project_id, git_dir, base, head, asked) as change:
-            return tuple(map(cleaned, after(change)))
+            return tuple(arrived(change))
 
     @contextlib.contextmanager
     def changing(self, project_id: str, git_dir: Path, base: str, head: str, asked: Asked) -> Iterator[Change]:

@@ -56,9 +56,17 @@ class Toolbox(Recovery, Reads):
     effect; the journal has the other K points, the routine its own (see `wiring.KILL_VARIABLE`).
     """
 
-    def __init__(self, door: Door, *, killpoint: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        door: Door,
+        *,
+        killpoint: Callable[[str], None] = lambda _: None,
+        tools: Callable[[str], Tool | None] | None = None,
+    ) -> None:
+        """`tools` knows further tools by their names, which are none of the routine's own."""
         self.door = door
         self.killpoint = killpoint
+        self._further = tools
         self._owner = this_owner()
         self._unreported: dict[str, dict[str, Any]] = {}
 
@@ -342,6 +350,8 @@ class Toolbox(Recovery, Reads):
         try:
             return self._tools[name]
         except KeyError:
+            if self._further is not None and (further := self._further(name)) is not None:
+                return further
             raise BadCall(f"There is no tool {name}.", f"Tools: {', '.join(sorted(self._tools))}.") from None
 
     def _refused(self, call: Call, refusal: Refusal) -> Answer:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from storage.sqlite import Migration, Store, sql_migration
+from storage.sqlite import Migration, sql_migration
+from storage.watch_file import WatchFile
 
 _V1 = """
 create table source(
@@ -28,6 +29,6 @@ create table watcher(
 MIGRATIONS: list[Migration] = [sql_migration(_V1)]
 
 
-def open_watch(path: Path, **options: Any) -> Store:
+def open_watch(path: Path, **options: Any) -> WatchFile:
     """The observations at `path`, created first if need be. `options` are those of `Store`. Raises `StoreError`."""
-    return Store(path, MIGRATIONS, **options)
+    return WatchFile(path, MIGRATIONS, **options)

@@ -57,21 +57,25 @@ class Store:
         self._all: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._lock = threading.Lock()
         self._closed = False
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if not path.exists():
-                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._identity = _identity(path)
-        except OSError as error:
-            raise StoreReadOnly(
-                f"The database {path} cannot be created: {error.strerror}.",
-                "Check the folder's permissions and free space.",
-            ) from error
+        self._identity: tuple[int, int] | None = self._find_or_make()
         try:
             self._migrate()
         except BaseException:
             self.close()
             raise
+
+    def _find_or_make(self) -> tuple[int, int]:
+        path = self.path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not path.exists():
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            return _identity(path)
+        except OSError as error:
+            raise StoreReadOnly(
+                f"The database {path} cannot be created: {error.strerror}.",
+                "Check the folder's permissions and free space.",
+            ) from error
 
     # connections ---------------------------------------------------------------------------------
 
@@ -141,6 +145,9 @@ class Store:
     def close(self) -> None:
         """Close the connections of all threads."""
         self._closed = True
+        self._let_go()
+
+    def _let_go(self) -> None:
         with self._lock:
             for _, conn in self._all:
                 conn.close()
@@ -212,6 +219,11 @@ class Store:
         finally:
             self._local.writing = 0
             self._roll_back(conn)
+
+    def whole(self, act: Callable[[sqlite3.Connection], None]) -> None:
+        """`act` in one write transaction."""
+        with self.write() as conn:
+            act(conn)
 
     @contextlib.contextmanager
     def _nested(self, conn: sqlite3.Connection) -> Iterator[None]:

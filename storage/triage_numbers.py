@@ -14,7 +14,11 @@ MOST_ROWS = 10_000
 
 
 def numbers(journal: Journal, *, since: int, until: int) -> Json:
-    """The numbers of a window (UTC ms). `median_decide_s` is None if nothing was decided. Raises `StoreError`."""
+    """The numbers of a window (UTC ms). `median_decide_s` is None if nothing was decided. Raises `StoreError`.
+
+    `recorded_s` is how much of the window the record holds; `gates_per_hour` counts those hours only, and is None
+    before there is a whole one.
+    """
     with journal.store.snapshot() as conn:
 
         def counted(kind: str) -> int:
@@ -40,11 +44,13 @@ def numbers(journal: Journal, *, since: int, until: int) -> Json:
             (since, until),
         ).fetchone()[0]
         gates = counted("gate.requested")
-        hours = (until - since) / HOUR
+        first = conn.execute("select at from event order by seq limit 1").fetchone()
+        recorded = max(until - max(since, first[0]), 0) if first else 0
         return {
-            "hours": round(hours, 2),
+            "hours": round((until - since) / HOUR, 2),
+            "recorded_s": round(recorded / SECOND),
             "gates": gates,
-            "gates_per_hour": round(gates / hours, 2) if hours else None,
+            "gates_per_hour": round(gates / (recorded / HOUR), 2) if recorded >= HOUR else None,
             "decided": len(waited),
             "median_decide_s": round(median(row[0] for row in waited) / SECOND, 1) if waited else None,
             "expired": counted("gate.expired"),

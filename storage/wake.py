@@ -26,12 +26,18 @@ class Ear:
         return -1 if self._sock is None else self._sock.fileno()
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for a ring; True if one came, False when the time is over. Several rings count as one."""
+        """Wait for a ring; True if one came, False when the time is over. Several rings count as one.
+
+        The end of listening ends a wait that is under way on another thread.
+        """
         if self._sock is None:
             time.sleep(timeout_s)
             return False
+        handle = self._sock.fileno()
+        if handle == -1:
+            return False
         poll = select.poll()
-        poll.register(self._sock, select.POLLIN)
+        poll.register(handle, select.POLLIN)
         if not poll.poll(max(timeout_s, 0) * 1000):
             return False
         while True:
@@ -39,6 +45,10 @@ class Ear:
                 self._sock.recv(16)
             except BlockingIOError:
                 return True
+            except OSError:
+                if self._sock.fileno() != -1:
+                    raise
+                return False
 
 
 class Bell:
@@ -59,6 +69,9 @@ class Bell:
             yield Ear(sock)
         finally:
             if sock is not None:
+                with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+                    sender.setblocking(False)
+                    _poke(sender, path)
                 sock.close()
                 path.unlink(missing_ok=True)
 

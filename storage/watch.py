@@ -32,7 +32,10 @@ class Watcher:
 
 
 class Watch:
-    """The observations of one profile. Raises `StoreError`; facts that are not JSON are made so."""
+    """The observations of one profile. Raises `StoreError`; facts that are not JSON are made so.
+
+    Its file may be deleted or replaced meanwhile: then nothing is known until the next answers fill the new one.
+    """
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -46,22 +49,32 @@ class Watch:
         nothing about what is missing from it.
         """
         at = status.asked_at or status.at or 0
-        with self.store.write() as conn:
+
+        def put(conn: sqlite3.Connection) -> None:
             self._put_status(conn, status)
             if things is not None:
                 self._put_facts(conn, status.name, things, at, partial=partial)
 
+        self.store.whole(put)
+
     def forget_others(self, names: Iterable[str]) -> None:
         """Drop the sources that the configuration no longer names, with their facts."""
         keep = dump(sorted(names))
-        with self.store.write() as conn:
+
+        def drop(conn: sqlite3.Connection) -> None:
             for table, column in (("source", "name"), ("fact", "source")):
                 conn.execute(f"delete from {table} where {column} not in (select value from json_each(?))", (keep,))
 
+        self.store.whole(drop)
+
     def beat(self, at: int, rounds: int) -> None:
         """The watcher says that it lives."""
-        with self.store.write() as conn:
-            conn.execute("insert or replace into watcher values(1, ?, ?, ?)", (this_owner(), at, rounds))
+        row = (this_owner(), at, rounds)
+
+        def put(conn: sqlite3.Connection) -> None:
+            conn.execute("insert or replace into watcher values(1, ?, ?, ?)", row)
+
+        self.store.whole(put)
 
     # reading ---------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -21,3 +22,17 @@ def pytest_configure(config: pytest.Config) -> None:
     chosen = config.option.basetemp or os.environ.get("PYTEST_DEBUG_TEMPROOT") or os.environ.get("TMPDIR")
     if not chosen and MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+    if not hasattr(config, "workerinput"):
+        _own_temporary_files(config)
+
+
+def _own_temporary_files(config: pytest.Config) -> None:
+    """What programs put under `/tmp`, such as sockets of a home with a long path, goes when the session ends.
+
+    Otherwise the next session would meet it: folders of tests have the same names again.
+    """
+    folder = tempfile.mkdtemp(prefix="t")
+    Path(folder).chmod(0o711)  # servers that run as another user have folders of their own in it
+    os.environ["TMPDIR"] = folder
+    tempfile.tempdir = None
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))

@@ -134,8 +134,13 @@ class Server:
         """
         name = self.name(re.sub(r"\W", "_", stem)[:40])
         source = "template0" if template is None else self._template(template)
-        self.run(ADMIN, f'create database "{name}" template "{source}" encoding {ENCODING!r}')
+        self._create(name, source)
         return self.dsn(name)
+
+    def _create(self, name: str, source: str) -> None:
+        """Files are copied, where the server can: a third of the work of writing each block to its log."""
+        strategy = "strategy file_copy" if self.version >= 15 else ""
+        self.run(ADMIN, f'create database "{name}" template "{source}" encoding {ENCODING!r} {strategy}')
 
     def run(self, database: str, *statements: str) -> None:
         """Run statements as superuser, each committed by itself."""
@@ -159,7 +164,7 @@ class Server:
             done = self.locks / f"{name}.done"
             if not done.exists():
                 self.run(ADMIN, f'drop database if exists "{name}"')
-                self.run(ADMIN, f'create database "{name}" template template0 encoding {ENCODING!r}')
+                self._create(name, "template0")
                 build(self.dsn(name))
                 done.touch()
         return name

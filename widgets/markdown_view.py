@@ -1,4 +1,4 @@
-"""A generated Markdown text as it is written, with its headings and lists made easy to find with tired eyes."""
+"""A generated Markdown text as it is read, with its headings and lists made easy to find with tired eyes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ _NOTHING = "- none"
 class MarkdownView(TextView):
     """`TextView` in which headings are bold, list items hang, and lines that say «none» stand back.
 
-    Every character of the text stays on screen: what is read is what is exported.
+    Every character of the text stays on screen. Whoever gives a text that was made harmless for Markdown takes the
+    escapes out first; the exported file keeps them.
     """
 
     def build(self, width: int, palette: Palette) -> int:

@@ -223,6 +223,17 @@ class TextView(BuiltScroll):
         self.refresh()
         return len(self._matches)
 
+    def mark_line(self, number: int) -> None:
+        """Mark one line of the text, from 0, and bring it into view; one that is not there is passed over."""
+        lines = self._text.split("\n")
+        if not 0 <= number < len(lines):
+            return
+        start = sum(len(line) + 1 for line in lines[:number])
+        self._find("")
+        self._matches = [(start, start + len(lines[number]))]
+        self._make_room()
+        self.action_match(1)
+
     def _find(self, term: str) -> None:
         self._term, self._match, self._matches = term, -1, []
         if term:

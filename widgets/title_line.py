@@ -21,6 +21,11 @@ class TitleLine(Painted):
         self._title = title
         self._clock = ""
 
+    def rename(self, title: str) -> None:
+        """Show another title."""
+        self._title = title
+        self.repaint()
+
     def tick(self, clock: str) -> None:
         """Show another time; the same one draws nothing."""
         if clock != self._clock:

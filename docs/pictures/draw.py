@@ -39,10 +39,35 @@ async def draw(name: str) -> str:
     return re.sub(r"terminal-\d+", "terminal", svg)
 
 
+async def draw_lesson(id_: str, seconds: int) -> str:
+    """The gate that waits so long after the beginning of a lesson, on the dashboard of that lesson."""
+    from stas_tui.screens.gate import GateScreen
+    from stas_tui.training.catalog import Catalog
+    from tests.training.live_seat import seat
+
+    data = Catalog().find(id_).path.read_bytes()
+    with tempfile.TemporaryDirectory(prefix="stas-pictures-") as folder:
+        async with seat(Path(folder), data) as at:
+            for _ in range(seconds):
+                await at.pass_s(1)
+            await at.sees("1 WAITS FOR YOU")
+            await at.press("g")
+            await at.on(GateScreen)
+            at.clock.advance(2_000)
+            await at.sees("more to read")
+            svg = at.app.export_screenshot(title="stas TRAINING", simplify=True)
+    return re.sub(r"terminal-\d+", "terminal", svg)
+
+
+LESSONS = {"lesson": ("s02", 95)}
+"""Pictures of gates of lessons: which lesson, and how many seconds after its beginning."""
+
+
 def main() -> None:
     """Write every picture beside this file."""
-    for name in PICTURES:
-        (HERE / f"{name}.svg").write_text(asyncio.run(draw(name)), "utf-8")
+    pictures = {name: draw(name) for name in PICTURES} | {name: draw_lesson(*at) for name, at in LESSONS.items()}
+    for name, drawing in pictures.items():
+        (HERE / f"{name}.svg").write_text(asyncio.run(drawing), "utf-8")
         sys.stdout.write(f"docs/pictures/{name}.svg\n")
 
 

@@ -8,7 +8,20 @@ from stas_tui.commands import common
 
 
 def run(args: Namespace) -> int:
-    """Make the demo and open it; without a terminal, or with --plain, as lines of text. Raises `StasError`."""
+    """Make the demo and open it; without a terminal, or with --plain, as lines of text. Raises `StasError`.
+
+    With --choose, somebody at a terminal chooses first among a lesson that teaches the keys, the demo, and others.
+    """
+    if args.choose and not args.plain and common.is_terminal():
+        from stas_tui.commands.train_picker import choose
+
+        demo, status = choose(args, at_door=True)
+        if not demo:
+            return status
+    return _demo(args)
+
+
+def _demo(args: Namespace) -> int:
     from stas_tui.config import load
     from stas_tui.demo.profile import make_demo
 

@@ -31,12 +31,15 @@ def run(args: Namespace) -> int:
     """
     from stas_tui.commands import review_child
     from stas_tui.review import report
+    from stas_tui.review.catalog import specs
     from storage.check_records import Verdict
 
     if args.with_parent:
         return review_child.run(args)
     if (args.range is None) == (args.pull is None):
         raise WrongWords("Say what is reviewed: BASE..HEAD, or --pull with a number.", "stas review multi-tenant..HEAD")
+    if strange := sorted(set(args.check or ()) - {spec.id for spec in specs()}):
+        raise WrongWords(f"There is no check {', '.join(map(ascii, strange))}.", "The checks are C1 to C16.")
     found = _range(args) if args.pull is None else review_child.pull_review(args, _progress())
     if args.json:
         common.print_json(report.as_json(found))

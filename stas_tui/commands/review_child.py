@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from storage.records import PullRequest, PullReview
 
 
-def _sent(forge: ForgeReader, repo: Repo, pr: PullRequest) -> list[PullReview]:
-    """Verdicts that were sent before; none if the forge does not say."""
+def _sent(forge: ForgeReader, repo: Repo, pr: PullRequest) -> tuple[list[PullReview], str]:
+    """(verdicts that were sent before, why they are not known)."""
     try:
-        return forge.reviews(repo, pr.number)
-    except ForgeError:
-        return []
+        return forge.reviews(repo, pr.number), ""
+    except ForgeError as error:
+        return [], str(error)
 
 
 def checker_of(app: Application) -> DoorChecker:
@@ -76,7 +76,8 @@ def run(args: Namespace) -> int:
             pr, objects = pull_of(door.forge, door.rules.repos[project_id], args.pull)
             asked = Asked(plan=pr.body, rehearse=not args.no_rehearsal, progress=teller.step, cancelled=over.is_set)
             with checker_of(app).changing(project_id, objects.git_dir, objects.base, objects.head, asked) as change:
-                teller.tell("begun", **begun(change, pr, objects, _sent(door.forge, door.rules.repos[project_id], pr)))
+                sent, sent_problem = _sent(door.forge, door.rules.repos[project_id], pr)
+                teller.tell("begun", **begun(change, pr, objects, sent), sent_problem=sent_problem)
                 for result in results(change):
                     teller.tell("result", result=result_json(result))
         teller.tell("ended")

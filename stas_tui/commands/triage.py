@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from stas_tui import exit_codes
 from stas_tui.commands import common
 from storage.clock import DAY, HOUR, MINUTE, SECOND, age, hhmm, iso
-from storage.records import Priority
 
 if TYPE_CHECKING:
     from stas_tui.wiring import Application
@@ -97,11 +96,15 @@ def _sentence(item: TriageItem, person: str, now: int) -> str:
 
 
 def _whose(item: TriageItem, person: str, now: int) -> str:
+    from stas_tui.triage.events import event_words
+
     note = item.note
     if note is not None and note.lease is not None:
         lease = note.lease
-        waits = f", waits for {lease.waits_for}" if lease.waits_for else ""
-        return f"Owned by {'you' if lease.owner == person else lease.owner} until {hhmm(lease.until)}{waits}"
+        until = f"until {hhmm(lease.until)}"
+        if lease.waits_for:
+            until = f"until {event_words(lease.waits_for)}, at most {until}"
+        return f"Owned by {'you' if lease.owner == person else lease.owner} {until}"
     lapsed = "in review since a lease ran out, " if note is not None and note.lapsed_at is not None else ""
     return f"{lapsed}unowned for {age(now - item.first_seen)}".capitalize()
 
@@ -116,11 +119,11 @@ def as_json(shown: TriageList) -> Json:
         "never": list(shown.never),
         "doubts": list(shown.doubts),
         "needs_a_person": shown.total,
-        "items": [_item_json(item) for item in shown.items],
+        "items": [_item_json(item, shown.at) for item in shown.items],
     }
 
 
-def _item_json(item: TriageItem) -> Json:
+def _item_json(item: TriageItem, now: int) -> Json:
     lease = item.note.lease if item.note else None
     return {
         "key": item.key,
@@ -128,7 +131,7 @@ def _item_json(item: TriageItem) -> Json:
         "priority": item.priority.value if item.priority else None,
         "title": item.title,
         "state": item.word,
-        "put_aside": item.suppressed,
+        "put_aside": _put_aside(item, now),
         "count": item.count,
         "first_seen": iso(item.first_seen),
         "last_seen": iso(item.last_seen),
@@ -146,6 +149,14 @@ def _item_json(item: TriageItem) -> Json:
         "ref": item.ref,
         "evidence": [dataclasses.asdict(proof) for proof in item.evidence],
     }
+
+
+def _put_aside(item: TriageItem, now: int) -> str:
+    """Why it is put aside, with an event as it is written and not as a person says it."""
+    from stas_tui.triage.identity import snoozed
+
+    words = snoozed(item.note, item.priority, now)
+    return snoozed(item.note, item.priority, now, say=str) if item.suppressed == words else item.suppressed
 
 
 # acts ----------------------------------------------------------------------------------------------
@@ -296,23 +307,10 @@ def _numbers(app: Application, args: Namespace, words: Sequence[str]) -> int:
     if words:
         raise WrongWords("numbers takes no further words.", "stas triage numbers --for 7d")
     hours = max(_span(args.span) // HOUR, 1) if args.span else 24
-    found = app.desk.numbers(hours=hours)
     if args.json:
-        common.print_json(found)
-        return exit_codes.OK
-    decide = found["median_decide_s"]
-    _print(
-        [
-            f"The last {hours} h.",
-            f"Gates: {found['gates']}, {found['gates_per_hour']} an hour.",
-            f"Median time to decide: {'nothing was decided' if decide is None else f'{decide} s'}.",
-            f"Expired unanswered: {found['expired']}.",
-            f"Approved in under 3 s: {found['approvals_under_3_s']} of {found['approvals']}.",
-            f"Locks overridden: {found['overrides']}.",
-            f"Leases that ran out: {found['lapsed_leases']}.",
-            f"{Priority.P0.value} without an owner: {found['unowned_p0_s']} s in all.",
-        ]
-    )
+        common.print_json(app.desk.numbers(hours=hours))
+    else:
+        _print(app.desk.numbers_text(hours, plain=True).split("\n"))
     return exit_codes.OK
 
 

@@ -56,12 +56,11 @@ def run(args: Namespace) -> int:
             ring=Bell(profile.runtime_dir).ring,
             say=_say,
             show=partial(_show, clock, plain=args.ascii) if not (args.once or args.with_parent) else _show_nobody,
-            reopen=lambda: Watch(open_watch(profile.watch_db)),
         )
         try:
             if args.once:
                 watcher.once()
-                rows = strip(planned(settings, profile), watcher.watch, clock.now())
+                rows = strip(planned(settings, profile), watch, clock.now())
                 _print(args, profile.root, rows, clock.now())
                 good = all(row.state in (DataState.OK, DataState.EMPTY) for row in rows)
                 return exit_codes.OK if good else exit_codes.FAILED
@@ -75,7 +74,7 @@ def run(args: Namespace) -> int:
             return exit_codes.OK
         finally:
             watcher.close()
-            watcher.watch.store.close()
+            watch.store.close()
 
 
 def _print(args: Namespace, root: Path, rows: list[SourceStatus], now: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stas_tui.gates.contract import Effect, Shown, Tool
+from stas_tui.gates.tool_words import tool_words
 from stas_tui.gates.tools.base import Door
 from storage.errors import StasError
 from storage.journal import IllegalMove, StillRunning
@@ -92,7 +93,7 @@ _MAY_START = (ActionState.PENDING, ActionState.APPROVED)
 
 
 def _name(action: Action) -> str:
-    return f"{action.tool} ({Shown.from_json(action.revision.shown if action.revision else {}).title})"
+    return f"{tool_words(action.tool)} ({Shown.from_json(action.revision.shown if action.revision else {}).title})"
 
 
 def _expired(action: Action) -> str:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from stas_tui.gates.risk_migrations import of_changes, of_plan
 from stas_tui.texts import steps, template
 from stas_tui.texts.kinds import HARMLESS, FileKind, kind_of, service_of
 from stas_tui.texts.lines import count, listed, one_line
@@ -99,9 +100,10 @@ def assess_plan(
     document = parse(prompt_text)
     plan = "\n".join(document.body(name) for name in (template.CHANGE, template.MODIFY, template.VERIFY))
     words = plan or f"{task.title}\n{task.description}"
-    destroyed = tuple(
+    sql = of_plan(words, task.id)
+    destroyed = sql.destroyed + tuple(
         Evidence(kind="task", ref=task.id, text=f"the plan says “{one_line(match, 60)}”")
-        for match in dict.fromkeys(steps.unnegated(_DESTROYS, words))
+        for match in dict.fromkeys(steps.unnegated(_DESTROYS, sql.rest))
     )
     touched = tuple(
         Evidence(kind="task", ref=task.id, text=f"the plan says “{one_line(match, 60)}”")
@@ -131,10 +133,11 @@ def assess_changes(
     `prompt_text` is the execution prompt, or the body of the pull request; its rollback and monitoring sections count.
     """
     files = [change.path for change in changes.files]
-    destroyed, touched = _read_patch(changes)
+    migrations = of_changes(changes)
+    destroyed, touched = _read_patch(changes, migrations.judged)
     return _risk(
         _blast(files, tenants, services, ""),
-        _rollback(prompt_text, files, destroyed, cut=changes.patch_cut),
+        _rollback(prompt_text, files, (*migrations.destroyed, *destroyed), migrations.one_way, cut=changes.patch_cut),
         _isolation(files, touched, findings, cut=changes.patch_cut),
         _monitoring(files, prompt_text, services, alerts),
     )
@@ -202,11 +205,19 @@ def _blast(files: Sequence[str], tenants: Sequence[str], services: Sequence[str]
 # rollback -----------------------------------------------------------------------------------------
 
 
-def _rollback(text: str, files: Sequence[str], destroyed: tuple[Evidence, ...], *, cut: bool = False) -> RiskRow:
+def _rollback(
+    text: str,
+    files: Sequence[str],
+    destroyed: tuple[Evidence, ...],
+    one_way: tuple[Evidence, ...] = (),
+    *,
+    cut: bool = False,
+) -> RiskRow:
     if destroyed:
-        return RiskRow(
-            kind=ROLLBACK, level=CRIT, text=f"none that brings data back: {destroyed[0].text}", evidence=destroyed
-        )
+        what = f"none that brings data back: {destroyed[0].text}"
+        return RiskRow(kind=ROLLBACK, level=CRIT, text=what, evidence=(*destroyed, *one_way))
+    if one_way:
+        return RiskRow(kind=ROLLBACK, level=CRIT, text=f"none in the migration: {one_way[0].text}", evidence=one_way)
     migrations = [path for path in files if kind_of(path) is FileKind.MIGRATION]
     if files and all(kind_of(path) in HARMLESS for path in files):
         return RiskRow(
@@ -273,8 +284,13 @@ def _isolation(
     return RiskRow(kind=ISOLATION, level=UNKNOWN, text=text)
 
 
-def _read_patch(changes: Changes) -> tuple[tuple[Evidence, ...], tuple[Evidence, ...]]:
-    """Evidence of (destroyed data, touched tenant code) in the changed lines of a diff."""
+def _read_patch(
+    changes: Changes, judged: frozenset[tuple[str, int]]
+) -> tuple[tuple[Evidence, ...], tuple[Evidence, ...]]:
+    """Evidence of (destroyed data, touched tenant code) in the changed lines of a diff, by their words.
+
+    Lines that are judged already, (path, line), are not searched for destruction.
+    """
     destroyed: list[Evidence] = []
     touched: list[Evidence] = []
     path, line_no, in_downgrade = "", 0, False
@@ -297,7 +313,8 @@ def _read_patch(changes: Changes) -> tuple[tuple[Evidence, ...], tuple[Evidence,
             place = Evidence(
                 kind="file", ref=f"{path}:{line_no}", text=one_line(f"{path}:{line_no} {line[0]} {body.strip()}", 120)
             )
-            if line[0] == "+" and not in_downgrade and not _comment(body) and _DESTROYS.search(body):
+            searched = line[0] == "+" and not in_downgrade and (path, line_no) not in judged
+            if searched and not _comment(body) and _DESTROYS.search(body):
                 destroyed.append(place)
             if line[0] == "-" and _TENANT_CODE.search(body) and not _comment(body):
                 touched.append(place)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stas_tui.gates.contract import BadCall, Call, Effect, Plan, RiskLine, Shown
+from stas_tui.gates.tool_words import tool_words
 from stas_tui.gates.tools.base import BaseTool, only, text_of
 from stas_tui.platforms.base import PlatformError
 from storage.clock import MINUTE
@@ -79,7 +80,9 @@ class UndoAction(BaseTool):
             if self.door.journal.now() - (undone.finished_at or 0) > UNDO_MS:
                 raise TooLate("A created task can be taken back for five minutes only.", "Close it on the board.")
             return plan["project"], observed["task"], CLOSED
-        raise TooLate(f"{undone.tool} cannot be undone.", "What went out or was pushed is taken back by hand.")
+        raise TooLate(
+            f"«{tool_words(undone.tool)}» cannot be undone.", "What went out or was pushed is taken back by hand."
+        )
 
     def preconditions_now(self, action: Action) -> Json:
         """Column and assignee, read afresh."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ANSWERED = frozenset({DataState.OK, DataState.EMPTY})
 UNATTENDED_MS = 60 * SECOND
 """A watcher that gave no sign of life for this long does not watch, though its process may be there."""
+NOT_RUNNING = "the watcher does not run"
 NEVER_ASKED = "never asked"
 REPLAYED = "replayed"
 
@@ -70,7 +71,7 @@ def unattended(watcher: Watcher | None, now: int) -> str:
     A sign of life from the future counts no longer than one from the past: then the clock was set back.
     """
     if watcher is None or not watcher.alive:
-        return "the watcher does not run"
+        return NOT_RUNNING
     silent = abs(now - watcher.at)
     return f"the watcher gave no sign of life for {age(silent)}" if silent > UNATTENDED_MS else ""
 

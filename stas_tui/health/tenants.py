@@ -10,11 +10,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import TYPE_CHECKING
 
-from stas_tui.health.promql import Points
 from storage.clock import HOUR, MINUTE
 from storage.records import Merge
 from storage.watch_records import Comparison, TenantNumbers
+
+if TYPE_CHECKING:
+    from stas_tui.health.promql import Points
 
 LEAST_TENANTS = 4
 LEAST_REQUESTS = 30.0

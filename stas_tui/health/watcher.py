@@ -16,7 +16,7 @@ from stas_tui.health.base import Answer, Source, back_off_s
 from stas_tui.health.border import clean_detail, clean_things
 from storage.canonical import dump, tame
 from storage.clock import SECOND, Clock
-from storage.errors import StoreError, StoreGone
+from storage.errors import StoreError
 from storage.records import DataState
 from storage.redact import redact
 from storage.watch import Watch
@@ -90,14 +90,13 @@ class Watcher:
         ring: Callable[[], None] = lambda: None,
         say: Callable[[str], None] = lambda _: None,
         show: Callable[[SourceStatus], None] = lambda _: None,
-        reopen: Callable[[], Watch] | None = None,
     ) -> None:
         """`ring` wakes whoever shows the facts, `say` takes a sentence for the person who runs this, `show` a row
-        whose state is another than before; `reopen` opens the database anew after somebody deleted it."""
+        whose state is another than before."""
         self.watch = watch
         self.rounds = 0
         self._clock = clock
-        self._ring, self._say, self._show, self._reopen = ring, say, show, reopen
+        self._ring, self._say, self._show = ring, say, show
         self._rows = [_Row(source=source, due=clock.monotonic()) for source in sources]
         self._back: queue.SimpleQueue[_Said | None] = queue.SimpleQueue()
         self._beaten: int | None = None
@@ -279,15 +278,7 @@ class Watcher:
         """Whether it was written. A full or locked disk is told once, and the next answers are tried again."""
         about = STORE + about
         try:
-            try:
-                act()
-            except StoreGone:
-                if self._reopen is None:
-                    raise
-                fresh = self._reopen()
-                self.watch.store.close()
-                self.watch.store = fresh.store
-                act()
+            act()
         except StoreError as error:
             self._tell(about, str(error))
             return False

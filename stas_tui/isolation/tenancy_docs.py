@@ -26,6 +26,9 @@ file every cell of the matrix is unknown.
     stas tenancy init --dsn-env STAGING_DSN  # and from the catalogue of the database; no row is read
     stas tenancy check                       # what is wrong with it, and what will stay unknown
 
+The account must be unable to write: one that could is refused before a table is read, as for the checks
+(`isolation-database.md`).
+
 The draft marks what nobody could know. Read it, correct it, and write your name into `completed_by`: until then nothing
 is verified from it. It lies in the profile as `tenancy/PROJECT.toml`, never in a repository that executors write to;
 `tenancy` in the project's `[[project]]` names another place. Anything that Stas does not know in it is refused with the

@@ -50,6 +50,10 @@ class StatedTree(Tree, Protocol):
         """Paths of files, without links and submodules, to blob hashes; no sizes are looked up. Raises `ForgeError`."""
         ...
 
+    def sizes(self, shas: list[str]) -> Mapping[str, int]:
+        """Bytes of contents by blob hash, in one go and without reading any. Raises `ForgeError`."""
+        ...
+
 
 def shas_of(tree: Tree) -> Mapping[str, str]:
     """Paths of a tree's files to blob hashes, in the cheapest way that it has. Raises `ForgeError`."""
@@ -63,3 +67,12 @@ def shas_of(tree: Tree) -> Mapping[str, str]:
 def state_of(tree: Tree) -> str:
     """A tree's state; empty if it has none. Raises `ForgeError`."""
     return str(getattr(tree, "state", ""))
+
+
+def sizes_of(tree: Tree, shas: list[str]) -> Mapping[str, int]:
+    """Bytes of contents by blob hash, in the cheapest way that a tree has. Raises `ForgeError`."""
+    sizes = getattr(tree, "sizes", None)
+    if sizes is not None:
+        found: Mapping[str, int] = sizes(shas)
+        return found
+    return {blob.sha: blob.size for blob in tree.files().values()}

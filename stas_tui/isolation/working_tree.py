@@ -13,7 +13,7 @@ from pathlib import Path
 from stas_tui.forges.base import ForgeError
 from stas_tui.forges.git import Git
 from stas_tui.forges.names import raw_path
-from stas_tui.isolation.git_tree import EXECUTABLE, LINK, SUBMODULE, contents
+from stas_tui.isolation.git_tree import EXECUTABLE, LINK, SUBMODULE, contents, sizes
 from stas_tui.isolation.git_tree import printed as _printed
 from stas_tui.isolation.tree import Blob
 
@@ -65,6 +65,12 @@ class WorkingTree:
         here = {blob.sha: path for path, blob in self._differing.items() if not blob.link}
         found = {sha: self._content(here[sha], sha) for sha in shas if sha in here}
         return found | contents(self._git, self._git_dir, [sha for sha in shas if sha not in here])
+
+    def sizes(self, shas: list[str]) -> Mapping[str, int]:
+        """Bytes of contents by blob hash, without reading any. Raises `ForgeError`."""
+        here = {blob.sha: blob.size for blob in self._differing.values() if not blob.link}
+        found = {sha: here[sha] for sha in shas if sha in here}
+        return found | sizes(self._git, self._git_dir, [sha for sha in shas if sha not in here])
 
     # what git says ---------------------------------------------------------------------------------
 

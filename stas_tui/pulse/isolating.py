@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from stas_tui.health.spikes import metrics_point
 from stas_tui.isolation.base import UNDECLARED
 from stas_tui.isolation.cells import Board
+from stas_tui.pulse import landed
 from stas_tui.pulse.context import ISOLATION_POINTS, Context, Progress
 from stas_tui.pulse.matrix import METRICS, accepted_words, answered, leaks, proof
 from stas_tui.pulse.scan_sources import Said
@@ -66,7 +67,9 @@ def _moved_on(
     if not subject.tenancy:
         return {"outcome": NOT_RUN, "note": subject.problem}
     try:
-        checks = prover.due(project)
+        due = prover.due(project)
+        landed_since = landed.again(context.pulses.steps(pulse.id)[7].data, project)
+        checks = (*due, *(probe for probe in landed_since if probe not in due))
         if not checks:
             return {"outcome": FRESH, "note": "every answer still holds"}
         prover.start(project, checks, pulse_id=pulse.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stas_tui.forges.base import ForgeError
 from stas_tui.gates.contract import Shown
+from stas_tui.gates.tool_words import tool_words
 from stas_tui.pulse.context import Context
 from stas_tui.pulse.summary_model import (
     ActionFact,
@@ -165,7 +166,7 @@ def _claimed_before(context: Context, work: Json, actions: list[Action]) -> Bran
 
 def title(action: Action) -> str:
     """An action's verb and object."""
-    return Shown.from_json(action.revision.shown if action.revision else {}).title or action.tool
+    return Shown.from_json(action.revision.shown if action.revision else {}).title or tool_words(action.tool)
 
 
 def proof(action: Action) -> Evidence:

@@ -135,7 +135,7 @@ def _watch(
         _rates(context, outside, project, merge),
         health,
         schema(merge, health),
-        landed.isolation(context, project, merge),
+        landed.isolation(context, project, merge, health, landed.deployed_at(outside, project, (merge.sha, *later))),
     )
     return Watched(merge=merge, checks=tuple(said for said in checks if said is not None), later=later)
 

@@ -91,6 +91,12 @@ class Change:
         return next((file for file in self.files if file.path == path), None)
 
 
+BY_READING = "; reading alone does not verify"
+BY_REHEARSAL = "; a rehearsal (C3) settles it"
+BY_TEXT = ", text only; nobody has rehearsed it"
+"""How the reason of a check ends that could only read, and that a rehearsal settles (`settled.py`)."""
+
+
 class Reviewer(Protocol):
     """A module that holds some of the checks C1-C16."""
 

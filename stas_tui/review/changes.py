@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from stas_tui import exit_codes
 from stas_tui.forges.base import ForgeError
 from stas_tui.forges.git import Git
 from stas_tui.forges.names import printable, raw_path
+from stas_tui.isolation.git_tree import absent_told
 from stas_tui.review.base import ChangedFile
 
 MOST_FILES = 3_000
@@ -29,6 +31,8 @@ _Part = tuple[list[tuple[int, str]], list[tuple[int, str]], bool]
 
 class RangeWrong(ForgeError):
     """The text is no `BASE..HEAD`, or one of its commits is not in the repository."""
+
+    exit_code = exit_codes.USAGE
 
 
 def commits_of(git: Git, git_dir: Path, text: str) -> tuple[str, str]:
@@ -62,11 +66,12 @@ def _commit(git: Git, git_dir: Path, name: str) -> str:
 
 def changed_files(git: Git, git_dir: Path, base: str, head: str) -> tuple[tuple[ChangedFile, ...], str]:
     """Every changed file with its lines, and why the list is cut, if it is. Raises `ForgeError`."""
-    raw = git.run("diff-tree", "-r", "-z", "--raw", "-M", *_PLAIN, base, head, git_dir=git_dir).items
+    with absent_told():
+        raw = git.run("diff-tree", "-r", "-z", "--raw", "-M", *_PLAIN, base, head, git_dir=git_dir).items
+        done = git.run("diff-tree", "-r", "-p", "-U0", "-M", *_PLAIN, base, head, git_dir=git_dir, limit=MOST_BYTES)
     files = list(_entries(raw))
     cut = f"the change has {len(files)} files; {MOST_FILES} were read" if len(files) > MOST_FILES else ""
     files = files[:MOST_FILES]
-    done = git.run("diff-tree", "-r", "-p", "-U0", "-M", *_PLAIN, base, head, git_dir=git_dir, limit=MOST_BYTES)
     if done.cut:
         cut = cut or f"the change is larger than {MOST_BYTES // 1024 // 1024} MB; the rest was not read"
     parts = _lines(done.out)

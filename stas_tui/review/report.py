@@ -30,8 +30,8 @@ def lines(review: Review, *, ascii_only: bool = False) -> Iterator[str]:
     if review.cut:
         yield f"Not all of it was read: {review.cut}."
     for kind, paths in review.groups.items():
-        more = f" and {len(paths) - MOST_PATHS} more" if len(paths) > MOST_PATHS else ""
-        yield f"  {label_of(kind):<24} {listed([one_line(path, 80) for path in paths[:MOST_PATHS]])}{more}"
+        names = [one_line(path, 80) for path in paths]
+        yield f"  {label_of(kind):<24} {listed(names, limit=MOST_PATHS)}"
     for answer in review.answers:
         yield ""
         glyph, word = _glyph(answer.verdict, ascii_only), WORDS[answer.verdict][2]

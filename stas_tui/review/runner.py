@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -12,10 +12,12 @@ from stas_tui.review import kept
 from stas_tui.review.base import Change, ChangedFile, Reviewer, result
 from stas_tui.review.border import cleaned
 from stas_tui.review.catalog import BLAST, PACKAGES, QUESTIONS, Question
+from stas_tui.review.settled import settled
 from stas_tui.texts.kinds import INFRA, FileKind, by_kind
 from storage.check_records import WORST_FIRST, CheckResult, Lead, Verdict
 from storage.redact import redact
 
+BROKE = "the check broke: "
 REQUEST_CHANGES, COMMENT = "request changes", "comment"
 GRAVEST = {"crit": 0, "warn": 1, "note": 2}
 _UNTOUCHED = re.compile(r"no .{1,80} touched")
@@ -40,8 +42,12 @@ class Review:
     head: str
     files: tuple[ChangedFile, ...]
     results: tuple[CheckResult, ...]
+    """With what a rehearsal settles, as soon as C3 is among them."""
     cut: str = ""
     at: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "results", settled(self.results))
 
     @property
     def groups(self) -> dict[FileKind, list[str]]:
@@ -67,8 +73,8 @@ class Review:
     @property
     def questions(self) -> tuple[tuple[CheckResult, Lead], ...]:
         """What the checks ask a person: right too seldom to accuse."""
-        flagged = self.flags
-        return tuple((r, lead) for r in self.results for lead in r.leads if (r, lead) not in flagged)
+        flagged = {(r.check, id(lead)) for r, lead in self.flags}
+        return tuple((r, lead) for r in self.results for lead in r.leads if (r.check, id(lead)) not in flagged)
 
     @property
     def proposal(self) -> str:
@@ -142,17 +148,36 @@ def asked(change: Change, packages: Iterable[str] = PACKAGES) -> Iterator[CheckR
             yield from before
             continue
         said: list[CheckResult] = []
-        try:
-            for one in map(cleaned, module.run(change)):
-                said.append(one)
-                yield one
+        for one in _whole(change, wanted, module.run):
+            said.append(one)
+            yield one
+        if not any(one.reason.startswith(BROKE) for one in said):
             kept.keep(change, name, tuple(said))
-        except Cancelled:
-            raise
-        except Exception as error:  # noqa: BLE001 - one broken check must not hide what the others found
-            for check in wanted:
-                if check not in {one.check for one in said}:
-                    yield result(change, check, Verdict.UNKNOWN, f"the check broke: {redact(_first(error))}")
+
+
+def arrived(change: Change) -> Iterator[CheckResult]:
+    """V5 of a merged change. Raises `Cancelled`."""
+    from stas_tui.review import rehearsal
+
+    wanted = [spec.id for spec in rehearsal.AFTER if change.wants(spec.id)]
+    yield from _whole(change, wanted, rehearsal.after)
+
+
+def _whole(
+    change: Change, wanted: Sequence[str], run: Callable[[Change], Iterator[CheckResult]]
+) -> Iterator[CheckResult]:
+    """What a group says; of one that breaks, also that it did."""
+    said: set[str] = set()
+    try:
+        for one in map(cleaned, run(change)):
+            said.add(one.check)
+            yield one
+    except Cancelled:
+        raise
+    except Exception as error:  # noqa: BLE001 - one broken check must not hide what the others found
+        for check in wanted:
+            if check not in said:
+                yield result(change, check, Verdict.UNKNOWN, f"{BROKE}{redact(_first(error))}")
 
 
 def _first(error: Exception) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stas_tui.gates.contract import Answer, Shown
+from stas_tui.gates.tool_words import tool_words
 from stas_tui.pulse.asked import asked_for
 from storage.records import Action
 
@@ -31,7 +32,7 @@ async def after_gate(app: StasApp, decided: str | None, action: Action) -> bool:
 def outcome_words(answer: Answer) -> str:
     """What became of an approved action, as a sentence."""
     revision = answer.action.revision if answer.action else None
-    title = Shown.from_json(revision.shown if revision else {}).title or answer.tool
+    title = Shown.from_json(revision.shown if revision else {}).title or tool_words(answer.tool)
     why = f": {answer.reason}" if answer.reason else "."
     if answer.status == "ok" and answer.differences:
         return f"{title}: done, but what stands there differs: {'; '.join(answer.differences)}"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -15,14 +14,16 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from stas_tui.review.codec import Arriving
-from stas_tui.review.process import ReviewChild, review_argv
+from stas_tui.screens.change_review_child import Rounds
 from stas_tui.screens.change_review_rows import COLUMNS, Spot, spots, tally
-from stas_tui.screens.change_review_text import blocks, evidence, facts, standing, unrehearsed
-from stas_tui.screens.common import HELP_KEY, PAUSE_KEY, ClickedKeys, Told
+from stas_tui.screens.change_review_sent import watch_sent
+from stas_tui.screens.change_review_text import WAITS, blocks, evidence, facts, standing, under_way, unrehearsed
+from stas_tui.screens.common import HELP_KEY, PAUSE_KEY, ClickedKeys
 from stas_tui.screens.dialogs import ShowText
+from stas_tui.screens.told_line import TOLD_CSS, ToldLine
 from storage.clock import hhmm
 from storage.errors import StasError
-from storage.records import Json
+from storage.records import Json, PullReview
 from storage.redact import redact
 from widgets.content import safe
 from widgets.keybar import KeyBar
@@ -30,24 +31,17 @@ from widgets.panel import Count, Panel, PanelModel
 from widgets.paper import Paper
 from widgets.printable import flat
 from widgets.rows import StaticRows
+from widgets.steady_list import SteadyList
 from widgets.title_line import TitleLine
-from widgets.virtual_list import VirtualList
 
 if TYPE_CHECKING:
     from stas_tui.app import StasApp
-    from stas_tui.locations import Profile
 
 
-class Command(Protocol):
-    """The arguments of the process that reviews a pull request."""
-
-    def __call__(self, profile: Profile, project_id: str, number: int, *, rehearse: bool) -> list[str]:
-        """Program first."""
-        ...
-
-
-KEY_RANKS = {"change.text": 1, "change.copy": 2, "change.again": 3, "list.filter": 4}
-REVIEW_CSS = """
+KEY_RANKS = {"change.rehearse": 1, "change.again": 2, "change.text": 3, "list.filter": 4}
+"""Which keys leave the bottom line first on a narrow screen: the highest number."""
+REVIEW_CSS = (
+    """
 {name} {{ background: $base; layout: vertical; }}
 {name} #facts {{ height: 1; padding: 0 1; background: $bar; color: $ink-2; }}
 {name} #facts {{ text-wrap: nowrap; text-overflow: ellipsis; }}
@@ -55,14 +49,13 @@ REVIEW_CSS = """
 {name} #standing.-wrong {{ color: $crit; text-style: bold; }}
 {name} #rows {{ height: 2fr; }}
 {name} #behind {{ height: 1fr; min-height: 6; border-top: solid $rule; }}
-{name} #told {{ display: none; height: auto; max-height: 4; padding: 0 1; background: $bar; color: $ink; }}
-{name} #told.-said {{ display: block; }}
-{name} #told.-wrong {{ color: $crit; text-style: bold; }}
 App.-ascii {name} #behind {{ border-top: ascii $rule; }}
 """
+    + TOLD_CSS
+)
 
 
-class ChangeReviewScreen(ClickedKeys, Told, Screen[None]):
+class ChangeReviewScreen(ClickedKeys, ToldLine, Screen[None]):
     """One pull request. Its checks run in a process of their own; nothing here is sent on one key."""
 
     CSS = REVIEW_CSS.format(name="ChangeReviewScreen")
@@ -71,24 +64,27 @@ class ChangeReviewScreen(ClickedKeys, Told, Screen[None]):
         Binding("V", "verdict", "verdict", id="change.verdict"),
         Binding("R", "rehearse", "rehearse", id="change.rehearse"),
         Binding("r", "again", "look again", id="change.again"),
-        Binding("X", "cancel", "cancel", id="change.cancel"),
+        Binding("X", "cancel", "cancel", id="change.cancel", show=False),
         Binding("t", "text", "its text", id="change.text"),
         Binding("tab", "behind", "list / detail", id="change.detail", show=False),
         Binding("y", "copy", "copy", id="change.copy", show=False),
-        Binding("slash", "filter", "filter", id="list.filter", show=False),
+        Binding("slash", "filter", "filter", id="list.filter"),
         Binding("q", "leave", "back", id="change.back"),
         Binding("escape", "clear", "clear filter", id="list.clear_filter", show=False),
         PAUSE_KEY,
         HELP_KEY,
     ]
     HELP = (
-        "A pull request before its merge. Enter opens the row: the diff of a file, or all evidence of a question.\n"
-        "What is flagged accuses; a diamond asks you, because its rule is often wrong; unknown is never good news.\n"
+        "A pull request before its merge: the routine's four questions, what each check found, the files, the verdicts "
+        "that were sent. Enter opens the row: the diff at the place, or all evidence of a question.\n"
+        "  ✖ grave   ▲ flagged   ◆ asks you, its rule is often wrong   ◌ unknown, never good news   ✓ verified\n"
         "R runs its migrations up, down and up on a scratch database in a process without network. V writes a comment "
         "or a request for changes, which waits as a gate. Approving and merging stay with people on the forge."
     )
 
     app: StasApp
+    rounds: Rounds
+    """The process that asks the checks."""
 
     def __init__(self, project_id: str, number: int, *, asked_by: str = "", message_id: str = "") -> None:
         """`asked_by` and `message_id` tell who asked for it and in which message."""
@@ -97,14 +93,18 @@ class ChangeReviewScreen(ClickedKeys, Told, Screen[None]):
         self.asked_by, self.message_id = asked_by, message_id
         self.known: Arriving | None = None
         self.problem = ""
+        self.sent_problem = ""
+        """Why it is not known which verdicts were sent."""
         self.doing = ""
         """What is being done now; empty while nothing runs."""
+        self._begun = False
+        """Whether `known` is what this round says."""
+        self.ending = False
+        """Whether a person ended it, and it has not answered yet."""
         self._rows = StaticRows()
         self._spots: dict[str, Spot] = {}
-        self._child: ReviewChild | None = None
-        self._round = 0
-        self.command: Command = review_argv
-        """How a review is started."""
+        self._place = self._meanwhile = ""
+        """Row of the cursor when a round began, and where the cursor is until that row is there again."""
 
     # layout ---------------------------------------------------------------------------------------
 
@@ -113,27 +113,28 @@ class ChangeReviewScreen(ClickedKeys, Told, Screen[None]):
         yield TitleLine(f"Pull request #{self.number}")
         yield Static("", id="facts")
         yield Static("", id="standing")
-        yield Panel(VirtualList(self._rows, COLUMNS, id="rows-list"), model=PanelModel("Review"), id="rows")
+        yield Panel(SteadyList(self._rows, COLUMNS, id="rows-list"), model=PanelModel("Review"), id="rows")
         yield Paper(id="behind")
-        yield Static("", id="told")
+        yield self.told_line()
         yield KeyBar(ranks=KEY_RANKS)
 
     def on_mount(self) -> None:
         """Ask at once."""
+        self.app.opened("pull", f"{self.project_id}/{self.number}")
+        self.rounds = Rounds(self.app.application.profile, self.project_id, self.number)
         self.table.focus()
         self._draw()
         self.begin(rehearse=self._always())
+        self.run_worker(watch_sent(self), group="sent")
 
     def on_unmount(self) -> None:
         """End what runs, beside the interface."""
-        self._round += 1
-        if self._child is not None:
-            threading.Thread(target=self._child.close, name="stas-review-end", daemon=True).start()
+        self.rounds.end_beside()
 
     @property
-    def table(self) -> VirtualList:
+    def table(self) -> SteadyList:
         """The rows."""
-        return self.query_one("#rows-list", VirtualList)
+        return self.query_one("#rows-list", SteadyList)
 
     @property
     def alive(self) -> bool:
@@ -149,11 +150,13 @@ class ChangeReviewScreen(ClickedKeys, Told, Screen[None]):
     @work(exclusive=True, group="begin")
     async def begin(self, *, rehearse: bool) -> None:
         """Start a process that reviews; one that runs is ended first."""
-        self._round += 1
-        old, self._child = self._child, None
-        self.doing, self.problem = "starting", ""
+        mine, old = self.rounds.next()
+        self.doing, self.problem, self.ending = "starting", "", False
+        self._begun = False
+        self._place = self.table.selected or ""
+        self.tell("")
         self._draw()
-        mine, loop, here = self._round, asyncio.get_running_loop(), contextvars.copy_context()
+        loop, here = asyncio.get_running_loop(), contextvars.copy_context()
 
         def hear(line: Json) -> None:
             if not loop.is_closed():
@@ -162,47 +165,59 @@ class ChangeReviewScreen(ClickedKeys, Told, Screen[None]):
         try:
             if old is not None:
                 await self.app.hand.wait_for(old.close)
-            child = await self.app.hand.wait_for(self._started, hear, rehearse)
+            await self.app.hand.wait_for(self.rounds.start, mine, hear, rehearse)
         except (StasError, OSError) as error:
-            self.problem, self.doing = f"The checks could not be started: {error}", ""
-            self._draw()
-            return
-        if self.alive and mine == self._round:
-            self._child = child
-        else:
-            await self.app.hand.wait_for(child.close)
-
-    def _started(self, hear: Callable[[Json], None], rehearse: bool) -> ReviewChild:
-        profile = self.app.application.profile
-        argv = self.command(profile, self.project_id, self.number, rehearse=rehearse)
-        return ReviewChild(profile, self.project_id, argv=argv, hear=hear)
+            if self.rounds.is_now(mine):
+                self.problem, self.doing = f"The checks could not be started: {error}", ""
+                self._draw()
 
     def _heard(self, mine: int, line: Json) -> None:
         """One line of the process that was started last."""
-        if mine != self._round or not self.alive:
+        if not self.rounds.is_now(mine) or not self.alive:
             return
         event = line.get("event")
         if event == "step":
             self.doing = flat(str(line.get("text", "")), 160)
-        elif event == "begun":
-            self.known = Arriving.of(line)
+            self._draw_standing()
+            return
+        if event == "begun":
+            self.known, self.sent_problem = Arriving.of(line), str(line.get("sent_problem", ""))
+            self._begun = True
         elif event == "result" and self.known is not None:
             self.known.result(line["result"])
         elif event == "ended" and self.known is not None:
             self.known.whole, self.doing = True, ""
         elif event == "cancelled":
-            self.doing = ""
-            self.tell("Ended. What was found until then stands; r asks everything again.")
+            self._ended()
         elif event == "refused":
             self.problem, self.doing = str(line.get("reason", "")), ""
         elif event == "gone":
             self._gone(int(line.get("status") or 0))
         self._draw()
 
+    def _ended(self) -> None:
+        """A person ended it."""
+        self.doing, self.ending = "", False
+        stands = "What was found until then stands; " if self._begun else ""
+        before = "The rows are of the round before; " if self.known is not None else ""
+        self.tell(f"Ended. {stands or before}r asks everything again.")
+
     def _gone(self, status: int) -> None:
-        if self.doing and not self.problem:
+        """The process is gone, whatever it said last."""
+        if self.ending:
+            self._ended()
+        elif self.doing and not self.problem:
             self.problem = f"The checks ended with status {status}; review.log in the profile says more."
         self.doing = ""
+
+    def take_sent(self, sent: Sequence[PullReview] | None, problem: str = "") -> None:
+        """Take the verdicts that were sent; None leaves those known before, with why they may be others now."""
+        if self.known is not None and self.alive:
+            self.known.sent = tuple(sent) if sent is not None else self.known.sent
+            self.sent_problem = problem
+            if self.said == WAITS and not problem:
+                self.tell("")
+            self._draw()
 
     # drawing --------------------------------------------------------------------------------------
 
@@ -212,10 +227,11 @@ class ChangeReviewScreen(ClickedKeys, Told, Screen[None]):
         known = self.known
         self.query_one(TitleLine).tick(hhmm(self.app.application.clock.now()))
         if known is not None:
-            found = spots(known)
+            found = spots(known, self.sent_problem)
             self._spots = {spot.key: spot for spot in found}
             self._rows.replace([spot.row for spot in found])
-            self.query_one("#facts", Static).update(safe(flat(self._facts(known), 400)))
+            self._keep_place()
+            self.query_one("#facts", Static).update(safe(flat(redact(facts(known, asked_by=self.asked_by)), 400)))
         self.table.changed()
         self._draw_standing()
         counts = [Count(tally(known))] if known is not None else []
@@ -223,8 +239,11 @@ class ChangeReviewScreen(ClickedKeys, Told, Screen[None]):
         self._draw_behind()
         self.refresh_bindings()
 
-    def _facts(self, known: Arriving) -> str:
-        return redact(facts(known, asked_by=self.asked_by))
+    def _keep_place(self) -> None:
+        """Rows leave when a round begins and come back one by one: so does the cursor, unless the person moves it."""
+        self.table.settle()
+        if not self._place or not self.table.select(self._place):
+            self._meanwhile = self.table.selected or ""
 
     def _title(self) -> str:
         return flat(redact(self.known.pull.title), 100) if self.known is not None else "Review"
@@ -232,15 +251,15 @@ class ChangeReviewScreen(ClickedKeys, Told, Screen[None]):
     def _draw_standing(self) -> None:
         line = self.query_one("#standing", Static)
         line.set_class(bool(self.problem), "-wrong")
+        line.update(safe(redact(self._standing())))
+
+    def _standing(self) -> str:
         if self.problem:
             stays = f" {self.message_id} stays open." if self.message_id else ""
-            line.update(safe(f"{self.problem}{stays}"))
-        elif self.doing:
-            line.update(safe(f"Asking: {self.doing}. X ends it."))
-        elif self.known is not None and not self.known.whole:
-            line.update(safe("Not everything was asked; r asks again."))
-        elif self.known is not None:
-            line.update(safe(standing(self.known)))
+            return f"{self.problem}{stays}"
+        if self.doing:
+            return under_way(self.known if self._begun else None, self.doing, ending=self.ending)
+        return standing(self.known) if self.known is not None else "Nothing was asked; r asks."
 
     def _draw_behind(self) -> None:
         if self.known is not None:
@@ -252,14 +271,9 @@ class ChangeReviewScreen(ClickedKeys, Told, Screen[None]):
 
     def on_virtual_list_highlighted(self) -> None:
         """The cursor moved."""
+        if self.alive and self.table.selected not in (self._place, self._meanwhile):
+            self._place = ""
         self._draw_behind()
-
-    def tell(self, sentence: str, *, error: bool = False) -> None:
-        """A sentence above the keys, until the next."""
-        for told in self.query("#told").results(Static):
-            told.update(safe(sentence))
-            told.set_class(bool(sentence), "-said")
-            told.set_class(error, "-wrong")
 
     # what works now -------------------------------------------------------------------------------
 
@@ -291,18 +305,18 @@ class ChangeReviewScreen(ClickedKeys, Told, Screen[None]):
     # keys -----------------------------------------------------------------------------------------
 
     def on_virtual_list_opened(self) -> None:
-        """Enter: the diff of a file, else everything that was said."""
+        """Enter, or a second click: the diff of a file, else everything that was said."""
         self.open_spot()
 
     @work(exclusive=True, group="open")
     async def open_spot(self) -> None:
         """What stands behind the row, on the whole screen."""
-        from stas_tui.screens.change_review_diff import DiffScreen, read_patch
+        from stas_tui.screens.change_review_diff import DiffScreen, line_of, read_patch
 
         spot, known = self.selected(), self.known
         if spot is None or known is None:
             return
-        file = next((file for file in known.review.files if file.path == spot.path), None)
+        file = spot.file
         if file is None:
             results = spot.answer.results if spot.answer is not None else (spot.result,) if spot.result else ()
             text = evidence(known, results) if results else _sent_text(spot)
@@ -313,7 +327,8 @@ class ChangeReviewScreen(ClickedKeys, Told, Screen[None]):
         except StasError as error:
             self.tell(f"The diff cannot be read: {error}", error=True)
             return
-        await self.app.push_screen_wait(DiffScreen(file.path, patch, spot.lead.code if spot.lead else ""))
+        line = line_of(patch, spot.lead) if spot.lead is not None else None
+        await self.app.push_screen_wait(DiffScreen(file.path, patch, line))
 
     def action_verdict(self) -> None:
         """Write a verdict."""
@@ -331,9 +346,17 @@ class ChangeReviewScreen(ClickedKeys, Told, Screen[None]):
         self.begin(rehearse=self._always())
 
     def action_cancel(self) -> None:
-        """End what runs."""
-        if self._child is not None:
-            self._child.cancel()
+        """End what runs; the second time at once."""
+        child = self.rounds.child
+        if child is None:
+            self.rounds.next()
+            self._ended()
+        elif self.ending:
+            self.run_worker(self.app.hand.wait_for(child.close), group="end", exclusive=True)
+        else:
+            self.ending = True
+            child.cancel()
+        self._draw()
 
     def action_text(self) -> None:
         """What its author wrote."""

@@ -13,15 +13,18 @@ from stas_tui.gates.contract import Answer, Refusal
 from stas_tui.review.codec import Arriving
 from stas_tui.review.report import comment
 from stas_tui.review.runner import COMMENT, REQUEST_CHANGES
-from stas_tui.screens.asked import after_gate
-from stas_tui.screens.common import ClickedKeys, Told
+from stas_tui.screens.asked import after_gate, outcome_words
+from stas_tui.screens.change_review_sent import read_sent
+from stas_tui.screens.change_review_text import WAITS
+from stas_tui.screens.change_reviews_read import WAITING
+from stas_tui.screens.common import ClickedKeys
 from stas_tui.screens.dialogs import Ask
 from stas_tui.screens.text_edit import TEXT_CSS
-from stas_tui.screens.triage_door import NO_PULSE
-from stas_tui.screens.typed_line import NOT_KEPT, Keeper, begun, written
+from stas_tui.screens.told_line import TOLD_CSS, ToldLine
+from stas_tui.screens.typed_line import NOT_KEPT, Keeper, begun, typed_of, written
 from storage.clock import hhmm
 from storage.errors import StasError
-from storage.records import ActionState, Json
+from storage.records import Action, ActionState, Json
 from widgets.content import safe
 from widgets.editor import SafeEditor
 from widgets.keybar import KeyBar
@@ -32,20 +35,25 @@ if TYPE_CHECKING:
     from stas_tui.screens.change_review import ChangeReviewScreen
     from stas_tui.triage.typed import Left
 
+NO_PULSE = "Begin a pulse first: its log has to hold the verdict. q goes back, space on the dashboard begins one."
+KEPT = "What you wrote is kept; V goes on with it."
 EVENTS = {"c": COMMENT, "r": REQUEST_CHANGES}
 
 
 async def send_verdict(screen: ChangeReviewScreen, known: Arriving) -> None:
-    """Ask which verdict, let the person edit its text, and put it before them as a gate."""
+    """Ask which verdict, let the person edit its text, and put it before them as a gate.
+
+    What they wrote is kept on this machine until the gate holds it.
+    """
     app = screen.app
     view = app.main.view
     if view is None or view.pulse is None or view.pulse.ended_at is not None:
         screen.tell(NO_PULSE, error=True)
         return
-    proposal = known.review.proposal
+    number, proposal = known.pull.number, known.review.proposal
     key = await app.push_screen_wait(
         Ask(
-            f"Which verdict on #{known.pull.number}?",
+            f"Which verdict on #{number}?",
             f"The checks propose: {proposal}. Approving and merging stay with people on the forge.",
             {"c": "Comment: it blocks nothing", "r": "Request changes"},
         )
@@ -53,33 +61,34 @@ async def send_verdict(screen: ChangeReviewScreen, known: Arriving) -> None:
     event = EVENTS.get(key or "")
     if event is None:
         return
-    place = f"verdict {known.review.project_id} {known.pull.number} {known.pull.head_sha[:12]}"
+    place = f"verdict {known.review.project_id} {number} {known.review.head[:12]}"
+    title = f"{event.capitalize()} on #{number}"
     left, problem = await _left(app, place)
-    editor = VerdictScreen(f"{event.capitalize()} on #{known.pull.number}", comment(known.review), place, left, problem)
-    body = await app.push_screen_wait(editor)
+    body = await app.push_screen_wait(VerdictScreen(title, comment(known.review), place, left, problem))
     if body is None:
         await written(app, place)
         return
+    await _keep(screen, place, title, body)
     args: Json = {
         "projectId": known.review.project_id,
-        "number": known.pull.number,
+        "number": number,
         "headSha": known.review.head,
         "event": event,
         "body": body,
     }
-    toolbox = app.application.context.toolbox
     try:
         answer = await app.hand.act(
-            toolbox.call,
+            app.application.context.toolbox.call,
             "review_verdict",
             args,
             pulse_id=view.pulse.id,
             caller=app.application.person,
             caused_by=screen.message_id,
         )
-        await _decided(screen, answer, place)
     except (StasError, Refusal) as error:
-        screen.tell(f"Not sent: {error}", error=True)
+        screen.tell(f"Not sent: {error} {KEPT}", error=True)
+        return
+    await _asked(screen, answer, place)
 
 
 async def _left(app: StasApp, place: str) -> tuple[Left | None, str]:
@@ -91,37 +100,69 @@ async def _left(app: StasApp, place: str) -> tuple[Left | None, str]:
     return (found[0][1] if found else None), ""
 
 
-async def _decided(screen: ChangeReviewScreen, answer: Answer, place: str) -> None:
-    """Open the gate at once; what became of it is said."""
+async def _keep(screen: ChangeReviewScreen, place: str, title: str, body: str) -> None:
+    """Keep the text as it was saved: the last letters may be younger than what was kept while they were typed."""
+    try:
+        await screen.app.hand.answer(typed_of(screen.app).keep, place, body, what=what_of(title))
+    except StasError as error:
+        screen.tell(f"{NOT_KEPT} {error}", error=True)
+
+
+async def _asked(screen: ChangeReviewScreen, answer: Answer, place: str) -> None:
+    """Open the gate at once, or say why there is none."""
+    action = answer.action
+    if answer.status == "conflict":
+        screen.tell(f"Another verdict on it comes first: {_state(action)}. {KEPT}")
+    elif answer.status == "pending":
+        await written(screen.app, place)
+    elif answer.status == "ok":
+        await written(screen.app, place)
+        screen.tell("The same verdict was sent before; it is not sent twice.")
+        await read_sent(screen)
+    else:
+        screen.tell(f"{outcome_words(answer)} {KEPT}", error=True)
+    if action is not None and action.state is ActionState.PENDING:
+        await _decide(screen, action)
+
+
+def _state(action: Action | None) -> str:
+    state = action.state if action is not None else ActionState.PENDING
+    return WAITING.get(state, WAITING[ActionState.PENDING])[1]
+
+
+async def _decide(screen: ChangeReviewScreen, action: Action) -> None:
+    """The gate; approved, it is sent at once, and what became of it is said."""
     from stas_tui.screens.gate import GateScreen
 
     app = screen.app
-    if answer.status == "conflict":
-        screen.tell("Another verdict on it waits already; it is opened. Decide it first.")
-    elif answer.status not in ("pending", "ok"):
-        screen.tell(f"Not sent: {answer.reason or answer.status}", error=True)
+    decided = await app.push_screen_wait(GateScreen(action))
+    if decided == "deferred":
+        screen.tell(WAITS)
+    elif decided == "rejected":
+        screen.tell("Nothing was sent: you rejected it.")
+    elif decided == "elsewhere":
+        await read_sent(screen)
+    if decided != "approved":
         return
-    await written(app, place)
-    if answer.action is None or answer.action.state is not ActionState.PENDING:
-        screen.tell("It was sent already.")
+    try:
+        await after_gate(app, decided, action)
+    except StasError as error:
+        screen.tell(
+            f"It is approved, and the record cannot be written: {error} The next step carries it out.", error=True
+        )
         return
-    decided = await app.push_screen_wait(GateScreen(answer.action))
-    await after_gate(app, decided, answer.action)
-    if decided == "approved" and screen.alive:
-        screen.action_again()
+    await read_sent(screen)
 
 
-class VerdictScreen(ClickedKeys, Told, Screen[str | None]):
+def what_of(title: str) -> str:
+    """What a kept text is, for the list of what was begun."""
+    return f"a verdict ({title})"
+
+
+class VerdictScreen(ClickedKeys, ToldLine, Screen[str | None]):
     """The text of a verdict, to be edited. Result: the text, or None."""
 
-    CSS = (
-        TEXT_CSS.format(name="VerdictScreen")
-        + """
-    VerdictScreen #told { display: none; height: auto; max-height: 4; padding: 0 1; background: $bar; color: $ink; }
-    VerdictScreen #told.-said { display: block; }
-    VerdictScreen #told.-wrong { color: $crit; text-style: bold; }
-    """
-    )
+    CSS = (TEXT_CSS + TOLD_CSS).format(name="VerdictScreen")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+o", "save", "save", id="edit.save"),
         Binding("f4", "editor", "editor", id="edit.editor"),
@@ -145,7 +186,7 @@ class VerdictScreen(ClickedKeys, Told, Screen[str | None]):
         """Title, text, keys."""
         yield Static(safe(f"{self._title}: edit it, then ctrl+o asks for the gate"), classes="title")
         yield SafeEditor(self._text, id="text")
-        yield Static("", id="told")
+        yield self.told_line()
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -159,13 +200,6 @@ class VerdictScreen(ClickedKeys, Told, Screen[str | None]):
     def _not_kept(self, problem: str) -> None:
         self.tell(f"{NOT_KEPT} {problem}", error=True)
 
-    def tell(self, sentence: str, *, error: bool = False) -> None:
-        """A sentence above the keys."""
-        for told in self.query("#told").results(Static):
-            told.update(safe(sentence))
-            told.set_class(bool(sentence), "-said")
-            told.set_class(error, "-wrong")
-
     @property
     def text(self) -> str:
         """The text as it stands."""
@@ -176,7 +210,7 @@ class VerdictScreen(ClickedKeys, Told, Screen[str | None]):
         event.stop()
         if self.text != self._text:
             self._asked = False
-            self._keeper.soon(self._place, f"a verdict ({self._title})", lambda: self.text)
+            self._keeper.soon(self._place, what_of(self._title), lambda: self.text)
 
     def action_save(self) -> None:
         """Ask for the gate."""

@@ -1,20 +1,23 @@
-"""The words of a pull request's review: facts of the row under the cursor, evidence, what runs. Pure."""
+"""The words of a pull request's review: facts of the row under the cursor, evidence, what follows. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from stas_tui.review.codec import Arriving
-from stas_tui.review.runner import REQUEST_CHANGES
-from stas_tui.screens.change_review_rows import MARKS, WORDS, Spot
+from stas_tui.screens.change_review_rows import MARKS, WORDS, Spot, by_gravity, title_of
 from stas_tui.texts.lines import count
 from storage.check_records import CheckResult, Lead
-from storage.clock import iso_seconds
+from storage.clock import hhmm, iso_seconds
+from storage.records import PullReview
 from widgets.detail import Field
 from widgets.paper import Block, Heading
 from widgets.tokens import Mark
 
+WAITS = "Nothing is sent yet: it waits for your answer; g on the dashboard opens it."
 NOT_REHEARSED = "not rehearsed"
+MOST_LINES = 40
+"""Lines of a sent verdict that stand behind its row; enter shows it whole."""
 
 
 def facts(known: Arriving, *, asked_by: str = "") -> str:
@@ -25,10 +28,31 @@ def facts(known: Arriving, *, asked_by: str = "") -> str:
     return f"{pr.author}{asks}{state}: {pr.head} to {pr.base} at {pr.head_sha[:8]}, {count(len(review.files), 'file')}"
 
 
+def under_way(known: Arriving | None, doing: str, *, ending: bool) -> str:
+    """What is asked now and how far it is; `known` is what this round said so far."""
+    if ending:
+        return "Ending what runs; X again ends it at once."
+    if known is None:
+        return f"Asking: {doing}. X ends it."
+    answered = len({result.check for result in known.results})
+    return f"{answered} of {len(known.titles)} checks answered, asking: {doing}. X ends it."
+
+
 def standing(known: Arriving) -> str:
-    """What follows from it, and the key that goes on."""
-    text = f"Proposed: {known.review.proposal}; V writes it. Only people approve, on the forge."
-    return f"{text} R rehearses the migrations." if unrehearsed(known) else text
+    """What follows from it once nothing runs."""
+    if known.pull.state != "open":
+        return f"It is {known.pull.state}: a review before the merge is over."
+    if not known.whole:
+        return "Not everything was asked; r asks again."
+    sent = next((one for one in reversed(known.sent) if one.commit_sha == known.review.head), None)
+    if sent is not None:
+        at = f" at {hhmm(sent.at)}" if sent.at else ""
+        said = f"{sent.author} sent «{sent.event}» about this commit{at}."
+    elif known.sent:
+        said = f"Proposed: {known.review.proposal}. What was sent is about an earlier commit."
+    else:
+        said = f"Proposed: {known.review.proposal}."
+    return f"{said} Its migrations are not rehearsed: R." if unrehearsed(known) else said
 
 
 def unrehearsed(known: Arriving) -> bool:
@@ -43,7 +67,7 @@ def blocks(known: Arriving, spot: Spot | None) -> list[Block]:
     if spot.answer is not None:
         return list(_answer(known, spot))
     if spot.lead is not None and spot.result is not None:
-        return list(_lead(known, spot.result, spot.lead))
+        return list(_lead(known, spot, spot.result, spot.lead))
     if spot.file is not None:
         file = spot.file
         found: list[Block] = [Heading(file.path, file.status)]
@@ -52,15 +76,20 @@ def blocks(known: Arriving, spot: Spot | None) -> list[Block]:
         found += [Field("Kind", "a link; it is never followed")] if file.link else []
         return [*found, Field("Diff", "enter shows it")]
     if spot.sent is not None:
-        one = spot.sent
-        return [
-            Heading(f"{one.event} by {one.author}", iso_seconds(one.at) if one.at else ""),
-            Field("About", one.commit_sha[:12] or "a commit that is gone"),
-            Field("Text", one.body[:2_000]),
-        ]
+        return list(_sent(spot.sent))
     if spot.result is not None:
         return list(_result(known, spot.result))
-    return [Heading(str(spot.row.cells[2].text))]
+    return [Heading(spot.row.cells[0].text), Field("Why", spot.row.cells[2].text)]
+
+
+def _sent(one: PullReview) -> Iterator[Block]:
+    yield Heading(f"{one.event} by {one.author}", iso_seconds(one.at) if one.at else "")
+    yield Field("About", f"commit {one.commit_sha}" if one.commit_sha else "a commit that is gone")
+    lines = [line for line in one.body.splitlines() if line.strip()]
+    for n, line in enumerate(lines[:MOST_LINES]):
+        yield Field("" if n else "Text", line)
+    if len(lines) > MOST_LINES:
+        yield Field("", "enter shows the rest")
 
 
 def _answer(known: Arriving, spot: Spot) -> Iterator[Block]:
@@ -68,29 +97,23 @@ def _answer(known: Arriving, spot: Spot) -> Iterator[Block]:
     answer = spot.answer
     yield Heading(answer.question.title, WORDS[answer.verdict])
     yield Field("Why", answer.reason)
-    for result in answer.results:
-        said = f"{_title(known, result)}: {WORDS[result.verdict]}, {result.reason}"
+    for result in by_gravity(answer.results):
+        said = f"{title_of(known, result.check)}: {WORDS[result.verdict]}, {result.reason}"
         yield Field(result.check, said, mark=MARKS[result.verdict])
 
 
-def _title(known: Arriving, result: CheckResult) -> str:
-    """What a check proves, as the beginning of a sentence."""
-    title = known.titles.get(result.check, result.check)
-    return title[:1].upper() + title[1:]
-
-
-def _lead(known: Arriving, result: CheckResult, lead: Lead) -> Iterator[Block]:
-    yield Heading(lead.place or lead.rule, "accuses" if lead.accuses else "asks a person: this rule is often wrong")
+def _lead(known: Arriving, spot: Spot, result: CheckResult, lead: Lead) -> Iterator[Block]:
+    yield Heading(lead.place or lead.rule, "flagged" if lead.accuses else "asks you: this rule is often wrong")
     yield Field("What", lead.text, mark=Mark.WARN if lead.accuses else Mark.HUMAN)
     if lead.code:
         yield Field("Code", lead.code)
-    yield Field("Rule", lead.rule, f"{result.check} {_title(known, result)}")
-    if lead.path in {file.path for file in known.review.files}:
+    yield Field("Check", f"{result.check} {title_of(known, result.check)}", f"rule {lead.rule}")
+    if spot.file is not None:
         yield Field("Diff", "enter shows it at this place")
 
 
 def _result(known: Arriving, result: CheckResult) -> Iterator[Block]:
-    yield Heading(f"{result.check} {_title(known, result)}", WORDS[result.verdict])
+    yield Heading(f"{result.check} {title_of(known, result.check)}", WORDS[result.verdict])
     yield Field("Why", result.reason)
     for label, value in _evidence(result):
         yield Field(label, value)
@@ -115,8 +138,8 @@ def _evidence(result: CheckResult) -> Iterator[tuple[str, str]]:
 def evidence(known: Arriving, results: Sequence[CheckResult]) -> str:
     """Everything that checks said, with what was executed."""
     lines: list[str] = []
-    for result in results:
-        lines += [f"{result.check}  {_title(known, result)}", f"{WORDS[result.verdict]}: {result.reason}"]
+    for result in by_gravity(results):
+        lines += [f"{result.check}  {title_of(known, result.check)}", f"{WORDS[result.verdict]}: {result.reason}"]
         lines += [f"{label}: {value}" for label, value in _evidence(result)]
         for lead in result.leads:
             ask = "" if lead.accuses else " (asks)"
@@ -124,8 +147,3 @@ def evidence(known: Arriving, results: Sequence[CheckResult]) -> str:
         lines += [f"  > {statement}" for statement in result.executed]
         lines.append("")
     return "\n".join(lines) or "Nothing looked at it.\n"
-
-
-def grave(known: Arriving) -> bool:
-    """Whether a request for changes is proposed."""
-    return known.review.proposal == REQUEST_CHANGES

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+from stas_tui.gates.tool_words import tool_words
 from stas_tui.pulse.view import View
 from stas_tui.screens.models import needs_of
 from stas_tui.screens.panels import VERDICT_MARKS
@@ -44,7 +45,7 @@ def moments(view: View) -> tuple[Moment, ...]:
 def event_sentence(event: Event, titles: Mapping[str, str]) -> str:
     """One event in words; empty for bookkeeping that tells a person nothing. `titles` names actions by their ids."""
     body = event.body
-    title = titles.get(event.action_id or "") or str(body.get("title") or body.get("tool") or "")
+    title = titles.get(event.action_id or "") or str(body.get("title") or tool_words(str(body.get("tool") or "")))
     what = str(body.get("what") or body.get("reason") or "")
     sentences = {
         "pulse.began": "pulse begins",
@@ -77,8 +78,8 @@ def event_sentence(event: Event, titles: Mapping[str, str]) -> str:
     return ""
 
 
-def pulse_detail(view: View, *, agent: str) -> DetailModel:
-    """The pulse itself, when the cursor is on nothing."""
+def pulse_detail(view: View, *, agent: str, goes_on: str = "goes on with space") -> DetailModel:
+    """The pulse itself, when the cursor is on nothing. `goes_on` is what is said while it waits for nobody."""
     if view.pulse is None:
         return DetailModel(
             key="stas",
@@ -92,7 +93,7 @@ def pulse_detail(view: View, *, agent: str) -> DetailModel:
         fields=(
             Field("Agent", pulse.agent),
             Field("Begun", hhmmss(pulse.started_at) + "Z", f"by {pulse.operator}"),
-            Field("Now", needs_of(view) or "goes on with space"),
+            Field("Now", needs_of(view) or goes_on),
         ),
         timeline=moments(view),
         raw=pulse.summary,

@@ -23,7 +23,7 @@ from widgets.virtual_list import VirtualList
 if TYPE_CHECKING:
     from stas_tui.app import StasApp
 
-FIXED = frozenset({"projectId", "taskId", "headSha"})
+FIXED = frozenset({"projectId", "taskId", "headSha", "ref"})
 """What the request is about; another object is another request."""
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+from stas_tui.application import Application
 from stas_tui.screens.isolation_panel import PREFIX
-from stas_tui.wiring import Application
 from storage.clock import iso
 from storage.errors import StasError
 

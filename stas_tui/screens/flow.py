@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from stas_tui.gates.contract import Answer, BadCall
+from stas_tui.gates.tool_words import tool_words
 from stas_tui.screens import details, models
 from stas_tui.screens.dialogs import Ask, AskReason, ShowText
 from stas_tui.screens.waiting import Waiting
@@ -52,7 +53,10 @@ class Flow(Waiting):
 
     def open_detail(self, model: DetailModel) -> None:
         """Everything about an item; a message counts as shown from now on."""
-        self.app.push_screen(ShowText(f"{model.key}  {model.title}", details.as_text(model)))
+        kind, key = self.screen.active, model.key
+        self.app.opened(kind, key)
+        text = ShowText(f"{model.key}  {model.title}", details.as_text(model))
+        self.app.push_screen(text, lambda _: self.app.closed(kind, key))
         if self.screen.active == "inbox" and (message := self.screen.inbox.message(model.key)):
             self._beside("shown", lambda: self._shown(message))
 
@@ -70,6 +74,7 @@ class Flow(Waiting):
 
     async def _evidence(self, key: str) -> None:
         text = await self.app.hand.look(self.app.evidence_text, key)
+        self.app.opened("evidence", key)
         await self.app.push_screen_wait(ShowText(f"Evidence {key}", text))
 
     def look_at(self, step: int) -> None:
@@ -104,7 +109,6 @@ class Flow(Waiting):
 
     def review(self, message: Message | None) -> None:
         """The pull request that a message is about, whoever has it (R14)."""
-        from stas_tui.screens.change_review import ChangeReviewScreen
         from stas_tui.texts.inbox import pr_number_of
         from stas_tui.texts.lines import one_line, redacted
 
@@ -118,7 +122,7 @@ class Flow(Waiting):
             self.app.say(f"{message.id} does not say in which project #{number} is; v lists them.")
         else:
             sender = one_line(redacted(message.sender), 40)
-            self.app.push_screen(ChangeReviewScreen(project, number, asked_by=sender, message_id=message.id))
+            self.app.push_screen(self.app.review_screen(project, number, asked_by=sender, message_id=message.id))
 
     # messages -------------------------------------------------------------------------------------
 
@@ -259,7 +263,7 @@ class Flow(Waiting):
         if last is None or last.revision is None:
             self.app.say("Nothing in this pulse can be taken back.")
             return
-        title = str(last.revision.shown.get("title") or last.tool)
+        title = str(last.revision.shown.get("title") or tool_words(last.tool))
         answer = await self.app.push_screen_wait(
             Ask(
                 "Take this back?",

@@ -95,10 +95,15 @@ class GateScreen(Told, ModalScreen[str]):
 
     def on_mount(self) -> None:
         """Count down, and look whether it is still the same request."""
+        self.app.opened("gate", self.action.id)
         self._count_down()
         self.set_interval(1.0, self._count_down)
         self.look_again()
         self.set_interval(LOOK_S, self.look_again)
+
+    def on_unmount(self) -> None:
+        """It is looked at no longer."""
+        self.app.closed("gate", self.action.id)
 
     @property
     def gate(self) -> GateView:
@@ -240,6 +245,8 @@ class GateScreen(Told, ModalScreen[str]):
     async def show_evidence(self, key: str) -> None:
         """The evidence, then hold the gate once more."""
         text = await self.app.hand.look(self.app.evidence_text, key)
+        self.app.opened("gate.evidence", self.action.id)
+        self.app.opened("evidence", key)
         await self.app.push_screen_wait(ShowText(f"Evidence {key}", text))
 
     def on_plain_input_paste_refused(self, message: PlainInput.PasteRefused) -> None:
@@ -249,6 +256,7 @@ class GateScreen(Told, ModalScreen[str]):
     def on_built_scroll_read_to_end(self, message: BuiltScroll.ReadToEnd) -> None:
         """Reading is the gate's own business."""
         message.stop()
+        self.app.opened("gate.whole", self.action.id)
 
     def action_copy(self) -> None:
         """The payload to the clipboard."""

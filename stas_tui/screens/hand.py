@@ -7,8 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+from stas_tui.application import Application
 from stas_tui.pulse.view import View, take_view
-from stas_tui.wiring import Application
 from storage.errors import StasError
 
 P = ParamSpec("P")

@@ -14,6 +14,7 @@ from textual.widgets import Static
 from stas_tui.screens.common import HELP_KEY, PAUSE_KEY, ClickedKeys, Told
 from stas_tui.screens.text_edit import TEXT_CSS
 from stas_tui.screens.typed_line import NOT_KEPT, Keeper, begun, written
+from stas_tui.texts.lines import unquoted
 from storage.clock import hhmm
 from storage.errors import StasError
 from storage.triage_records import HandOver
@@ -160,7 +161,7 @@ class HandOverForm(ClickedKeys, Told, Screen[tuple[str, str] | None]):
 
 
 class MarkdownScreen(ClickedKeys, Told, Screen[str | None]):
-    """A generated Markdown text: read, searched, copied, exported."""
+    """A generated Markdown text: read without its escapes, searched; copied and exported as Markdown."""
 
     CSS = """
     MarkdownScreen { background: $base; layout: vertical; }
@@ -193,7 +194,7 @@ class MarkdownScreen(ClickedKeys, Told, Screen[str | None]):
     def compose(self) -> ComposeResult:
         """Title, text, keys."""
         yield Static(safe(flat(self._title)), classes="title")
-        yield MarkdownView(self.markdown)
+        yield MarkdownView(unquoted(self.markdown))
         yield Static("", id="told")
         yield KeyBar(ranks={"page.open": 2, "page.copy": 1})
 

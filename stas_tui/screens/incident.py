@@ -119,6 +119,7 @@ class IncidentScreen(ClickedKeys, Told, Screen[None]):
 
     def on_mount(self) -> None:
         """The story has the keyboard; look for what others write."""
+        self.app.opened("item", self.item.key)
         self.query_one("#story", Paper).focus()
         self.watch_changes()
         self.tell_begun()

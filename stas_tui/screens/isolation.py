@@ -178,7 +178,7 @@ class IsolationScreen(IsolationKeys, Told):
             self.query_one(TopBar).model = models.top_bar(
                 view,
                 environment=self.app.environment,
-                demo=self.app.main.demo,
+                world=self.app.main.world,
                 read_only=not self.app.application.person,
                 now=self._now(),
                 looked_at=self._looked_at or self._now(),

@@ -60,9 +60,10 @@ class MainScreen(MainKeys):
         self.infra_rows = StaticRows()
 
     @property
-    def demo(self) -> bool:
-        """Whether this is the demo profile."""
-        return self.app.application.settings.demo.enabled
+    def world(self) -> str:
+        """What world this is, if it is not the real one: `TRAINING`, `DEMO`, else empty."""
+        application = self.app.application
+        return "TRAINING" if application.training else "DEMO" if application.settings.demo.enabled else ""
 
     # layout ---------------------------------------------------------------------------------------
 
@@ -211,11 +212,14 @@ class MainScreen(MainKeys):
         if self.view is None:
             return
         application = self.app.application
-        self._draw_isolation()
+        if not self.recorded and self.view.checking != application.rounds.under():
+            self.draw_checks()
+        else:
+            self._draw_isolation()
         self.query_one(TopBar).model = models.top_bar(
             self.view,
             environment=application.settings.environment,
-            demo=self.demo,
+            world=self.world,
             read_only=not application.person,
             now=application.clock.now(),
             looked_at=self._looked_at,
@@ -238,11 +242,14 @@ class MainScreen(MainKeys):
         key = self.selected()
         if self.active == "inbox" and key and (message := self.inbox.message(key)):
             detail.model = details.message_detail(message, self._remarks(key), now=now)
+            self.app.glanced("inbox", key)
         elif self.active == "queue" and key:
             detail.model = details.task_detail(view, key, now=now)
+            self.app.glanced("queue", key)
         elif self.active == "infra" and key:
             finding = next((f for f in view.health if f.subject == key), None)
             detail.model = details.finding_detail(finding, now=now) if finding else DetailModel(key=key)
+            self.app.glanced("infra", key)
         elif self.active == "isolation" and (cell := self.query_one(Matrix).selected):
             detail.model = isolation_panel.detail(
                 isolation_panel.square_at(view.isolation, *cell),
@@ -250,7 +257,8 @@ class MainScreen(MainKeys):
                 now=now,
             )
         else:
-            detail.model = details.pulse_detail(view, agent=self.app.application.settings.agent_name)
+            agent = self.app.application.settings.agent_name
+            detail.model = details.pulse_detail(view, agent=agent, goes_on=self.app.GOES_ON)
 
     def _remarks(self, key: str) -> list[str]:
         if self.view is None or not self.view.steps:

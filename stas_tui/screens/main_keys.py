@@ -244,7 +244,7 @@ class MainKeys(ClickedKeys, Screen[None]):
 
     def action_quit(self) -> None:
         """Leave; asks while something waits."""
-        self.flow.leave()
+        self.app.leave()
 
     def action_filter(self) -> None:
         """Filter the focused list."""

@@ -66,7 +66,7 @@ def top_bar(
     view: View,
     *,
     environment: str,
-    demo: bool,
+    world: str,
     read_only: bool,
     now: int,
     looked_at: int,
@@ -76,9 +76,10 @@ def top_bar(
 ) -> TopBarModel:
     """The first line: where, which pulse, who is needed, how fresh; `looked_at` is when nothing newer was known.
 
-    `needy` is how many things on call need a person: while there are some, nobody is told that nothing waits.
+    `world` is said loudly if this is not the real one. `needy` is how many things on call need a person: while there
+    are some, nobody is told that nothing waits.
     """
-    alert = "DEMO" if demo else ""
+    alert = world
     if view.problem:
         alert = "store unavailable"
     elif read_only:

@@ -36,7 +36,7 @@ def open_read_only(app: StasApp, name: str, text: str) -> None:
     """Show a copy in the editor, or say why not."""
     try:
         with app.suspend():
-            view_text(_file_name(name), safe_text(text))
+            view_text(_file_name(name), safe_text(app.stamped(text)))
     except (SuspendNotSupported, EditorError) as error:
         app.say(_sentence(error), error=True)
 
@@ -65,7 +65,7 @@ def open_shell(app: StasApp, folder: Path) -> None:
 
 def copy(app: StasApp, text: str) -> None:
     """Copy by the best way that works, beside the interface, and say which it was."""
-    app.run_worker(_copy(app, text), group="copy", exclusive=True)
+    app.run_worker(_copy(app, app.stamped(text)), group="copy", exclusive=True)
 
 
 async def _copy(app: StasApp, text: str) -> None:
@@ -113,7 +113,7 @@ class Calls:
         self._waiting: dict[Kind, Collection[str]] = {}
         notices = settings.notices
         self._notices = Notices(
-            "stas DEMO" if settings.demo.enabled else "stas",
+            "stas TRAINING" if app.application.training else "stas DEMO" if settings.demo.enabled else "stas",
             bell=notices.bell,
             title=notices.title,
             desktop=desktop_of(environ, notices.desktop, tmux_passthrough=notices.tmux_passthrough),

@@ -245,7 +245,7 @@ class OnCallScreen(TriageKeys, Told):
             self.query_one(TopBar).model = models.top_bar(
                 main.view,
                 environment=self.app.environment,
-                demo=main.demo,
+                world=main.world,
                 read_only=not self.rows.person,
                 now=now,
                 looked_at=self._looked_at or now,
@@ -282,6 +282,7 @@ class OnCallScreen(TriageKeys, Told):
             incident=incident,
             members=[found.title for key in item.members if (found := self.rows.item(key))],
         )
+        self.app.glanced("item", item.key)
 
     # what is known of one item ---------------------------------------------------------------------
 

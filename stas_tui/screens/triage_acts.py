@@ -50,7 +50,6 @@ class Acts(WaitingActs):
         answer = await self.app.push_screen_wait(Ask(f"Make it louder: {short(item.title)}", steps, answers))
         if answer == "y":
             await self.app.hand.answer(self.desk.escalate, item.key, by=self.person)
-            self.app.say("The ladder begins; O stops it, by taking it.")
         elif answer == "x":
             await self.app.hand.answer(self.desk.stop_escalation, item.key, by=self.person)
             self.app.say(f"The ladder stopped: {short(item.title)}.")

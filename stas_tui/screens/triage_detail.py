@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from stas_tui.pulse.view import View
 from stas_tui.screens import models
+from stas_tui.triage.arrange import ALL_CLEAR
 from stas_tui.triage.events import event_words
 from storage.clock import MINUTE, age, countdown, hhmm, hhmmss
 from storage.records import STEP_NAMES, Evidence, Json
@@ -25,7 +26,7 @@ RAW = 200_000
 STEPS_OF_LADDER = 5
 
 _RANKS = {"p0": 0, "gates": 1, "deploys": 2, "tenants": 3, "incidents": 4, "urgent": 5}
-"""Which counts leave the first line first, by how they begin. Anything else there is a doubt."""
+"""Which counts leave the first line first, by how they begin. Anything else there is a doubt, but for «all clear»."""
 
 _CAUSED = (ItemClass.INCIDENT, ItemClass.MESSAGE, ItemClass.TASK)
 """What a change may have caused; a gate or a dead source has causes of its own."""
@@ -37,6 +38,8 @@ ENTRY_MARKS = {
     "status": Mark.RUN,
     "impact": Mark.WARN,
     "role": Mark.HUMAN,
+    "cause": Mark.HUMAN,
+    "withdrawn": Mark.HUMAN,
 }
 
 
@@ -188,6 +191,10 @@ def counts(shown: TriageList) -> BarModel:
     drawn, ranks, doubts = [], [], []
     for word in shown.words:
         start = word.split(" ", 1)[0].casefold()
+        if word == ALL_CLEAR:
+            drawn.append(Count(word, Mark.OK))
+            ranks.append(len(_RANKS))
+            continue
         if start not in _RANKS:
             doubts.append(word)
             continue

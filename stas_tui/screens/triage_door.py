@@ -42,7 +42,9 @@ class DoorActs(ActsBase):
             now=self.app.application.clock.now(),
             suspects=await self.app.hand.look(self.desk.suspects, item.key),
         )
+        self.app.opened("item", item.key)
         await self.app.push_screen_wait(ShowText(f"{item.key}  {item.title}", as_text(model)))
+        self.app.closed("item", item.key)
 
     async def _gate(self, action_id: str) -> None:
         from stas_tui.screens.gate import GateScreen
@@ -87,18 +89,12 @@ class DoorActs(ActsBase):
         """Every source, with everything that is known of it."""
         statuses = await self.app.hand.look(self.desk.sources)
         text = sources_page.sources_text(statuses, self.app.application.clock.now())
+        self.app.opened("sources", "")
         await self.app.push_screen_wait(ShowText("Sources", text))
 
     async def do_numbers(self) -> None:
         """How well questions are put and answered, counted from the log."""
-        from stas_tui.screens.numbers_page import WINDOWS_H, numbers_text
-
-        def count() -> tuple[list[Json], int | None]:
-            first = self.app.application.context.journal.events(limit=1)
-            return [self.desk.numbers(hours=hours) for hours in WINDOWS_H], first[0].at if first else None
-
-        found, began = await self.app.hand.look(count)
-        text = numbers_text(found, began=began, now=self.app.application.clock.now())
+        text = await self.app.hand.look(self.desk.numbers_text)
         await self.app.push_screen_wait(ShowText("Numbers", text))
 
     async def do_hand_over(self) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from stas_tui.application import policy_digest
 from stas_tui.gates.contract import Refusal
 from stas_tui.pulse.context import Progress
 from stas_tui.screens import models
 from stas_tui.screens.dialogs import Ask, AskReason
 from stas_tui.screens.typed_line import left_lines
-from stas_tui.wiring import policy_digest
 from storage.errors import StasError
 from storage.records import Pulse
 
@@ -62,7 +62,7 @@ class Walk:
             self.screen.run_worker(self._guarded(lambda: self._offer_to_go_on(pulse.number, told, left)), group="offer")
         elif told or left:
             self.app.say("After the restart:\n" + "\n".join([*told, *left]), lasting=True)
-        elif pulse is not None:
+        elif pulse is not None and not self.app.application.training:
             self.app.say(f"Pulse {pulse.number} goes on where it stopped.")
 
     def _recovered(self) -> tuple[bool, list[str], Pulse | None]:
@@ -91,8 +91,8 @@ class Walk:
         self._go("stepping", self._step)
 
     def step_on(self) -> None:
-        """One step after an answer; whatever is under way already will see the answer by itself."""
-        if not self.doing:
+        """One step after an answer; whatever is under way already, or a lesson, sees the answer by itself."""
+        if not self.doing and not self.app.application.training:
             self.step()
 
     def run(self) -> None:

@@ -32,6 +32,7 @@ _NOT_TEXT = re.compile(f"[{_CONTROL_CLASS}{_BROKEN_CLASS}]")
 _BLANKS = re.compile(r"[\s\x1c-\x1f\x85]+")
 _WORD = re.compile(r"[^\W_]+(?:['’_.\-/][^\W_]+)*")
 _MARK = re.compile(r"[\\`*\[\]<>|~]|(?<![^\W_])_|_(?![^\W_])")
+_HARMLESS = re.compile(r"\\([\\`*\[\]<>|~_#+=:.)-])")
 _LEADING_NUMBER = re.compile(r"\d{1,9}(?=[.)])")
 
 
@@ -88,6 +89,14 @@ def quoted(text: str, limit: int = 200) -> str:
     if number := _LEADING_NUMBER.match(line):
         return f"{number.group()}\\{line[number.end() :]}"
     return f"\\{line}" if line[:1] in "#+-=:" and line else line
+
+
+def unquoted(markdown: str) -> str:
+    """A generated Markdown text as a person reads it: the marks that `quoted` made harmless stand there alone.
+
+    For a screen that draws no Markdown; what is kept or sent stays as it was.
+    """
+    return _HARMLESS.sub(r"\1", markdown)
 
 
 def words(text: str) -> list[str]:

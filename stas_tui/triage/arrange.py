@@ -11,7 +11,7 @@ from stas_tui.triage.folding import fold
 from stas_tui.triage.identity import HALT_KEY, UNSHOWN_KEY, owned, snoozed
 from stas_tui.triage.order import order
 from stas_tui.triage.query import Query
-from stas_tui.triage.words import CHILD, GROUPED, Doubt, doubts, unwatched
+from stas_tui.triage.words import CHILD, GROUPED, Blind, Doubt, doubts, unwatched
 from storage.clock import age
 from storage.records import Priority
 from storage.triage_records import ItemClass, TriageItem, TriageList, TriageNote
@@ -27,7 +27,7 @@ def arrange(
     notes: Mapping[str, TriageNote],
     *,
     sources: Sequence[SourceStatus],
-    watcher_alive: bool,
+    blind: Blind | None,
     configured: frozenset[SourceKind],
     now: int,
     query: str = "",
@@ -45,7 +45,7 @@ def arrange(
     above = [item for item in every if not item.suppressed]
     gates = [item for item in every if item.item_class is ItemClass.GATE and _open(item)]
     counts = _counts(above, gates, landed(deploys, now), now)
-    known = doubts(sources, watcher_alive=watcher_alive, configured=configured, now=now)
+    known = doubts(sources, blind=blind, configured=configured, now=now)
     return TriageList(
         at=now,
         items=tuple(item for item in every if wanted.matches(item, me=me, now=now)) if wanted.terms else tuple(every),

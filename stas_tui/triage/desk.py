@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from stas_tui.gates.contract import Answer
 from stas_tui.locations import write_private
 from stas_tui.pulse.context import Context
 from stas_tui.triage.arrange import arrange
+from stas_tui.triage.counted import WINDOWS_H, numbers_text
 from stas_tui.triage.drafts import Drafts
 from stas_tui.triage.escalation import Ladder
 from stas_tui.triage.events import Offer
@@ -54,8 +55,9 @@ class Desk:
         settings: Settings,
         person: str,
         exports: Path,
+        stamped: Callable[[str], str] = str,
     ) -> None:
-        """`person` is who looks, for `owner:me`; `exports` the folder for sheets and drafts."""
+        """`person` is who looks, for `owner:me`; `exports` the folder for sheets and drafts, `stamped` marks them."""
         notes = Triage(context.journal)
         self._parts = Parts(
             context=context,
@@ -67,6 +69,7 @@ class Desk:
             exports=exports,
         )
         self._person = person
+        self._stamped = stamped
         self._eyes = Eyes(self._parts)
         self._waits = Waits(self._parts)
         self._offers = Offers(self._parts, self._eyes, self._waits)
@@ -88,7 +91,7 @@ class Desk:
             seen.items.values(),
             self._parts.notes.notes(seen.items),
             sources=seen.sight.sources,
-            watcher_alive=seen.sight.watcher_alive,
+            blind=seen.sight.blind,
             configured=seen.sight.configured,
             now=seen.at,
             query=query,
@@ -113,6 +116,12 @@ class Desk:
                 began = max(item.first_seen, note.lapsed_at or 0 if note else 0, now - hours * HOUR)
                 waiting += max(now - began, 0)
         return {**found, "unowned_p0_s": round(found["unowned_p0_s"] + waiting / SECOND, 1)}
+
+    def numbers_text(self, *hours: int, plain: bool = False) -> str:
+        """The same for windows of so many hours, the shortest first, each number with its unit and its window."""
+        first = self._parts.journal.events(limit=1)
+        found = [self.numbers(hours=window) for window in hours or WINDOWS_H]
+        return numbers_text(found, began=first[0].at if first else None, now=self._parts.now(), plain=plain)
 
     # own, put aside, make louder -------------------------------------------------------------------
 
@@ -279,7 +288,7 @@ class Desk:
         for n in range(1, 1_000):
             path = self._parts.exports / (f"{plain}.md" if n == 1 else f"{plain}-{n}.md")
             try:
-                write_private(path, markdown, replace=False)
+                write_private(path, self._stamped(markdown), replace=False)
             except FileExistsError:
                 continue
             return path

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from stas_tui.health.belief import Belief, beliefs, unattended
+from stas_tui.health.belief import ANSWERED, Belief, beliefs, unattended
 from stas_tui.platforms.base import NotFound, PlatformError
 from stas_tui.triage.gather import Sight, gather
 from stas_tui.triage.history import OBSERVED, history
+from stas_tui.triage.identity import source_key
 from stas_tui.triage.parts import Parts
 from stas_tui.triage.recovery import STAYS, well_again
+from stas_tui.triage.words import Blind
 from storage.clock import MINUTE, SECOND
 from storage.errors import StasError
 from storage.records import ActionState, DataState, Message, Priority, Task
@@ -60,7 +62,7 @@ class Eyes:
         """Everything, now. Raises `StoreError` if the record itself cannot be read."""
         parts, now = self._parts, self._parts.now()
         inbox, board = self._read_inbox(now), self._read_board(now)
-        facts, outside, alive = self._read_watch(now)
+        facts, outside, blind = self._read_watch(now)
         sight = Sight(
             sources=[*(belief.status for belief in outside), inbox, board],
             gates=[*parts.journal.pending(), *(a for a in parts.journal.open_actions() if a.state is UNKNOWN)],
@@ -68,7 +70,7 @@ class Eyes:
             unshown=self._unshown,
             tasks=self._tasks,
             halted=parts.journal.halted()[0],
-            watcher_alive=alive,
+            blind=blind,
             configured=self._configured(outside),
             **facts,
         )
@@ -104,7 +106,10 @@ class Eyes:
             return fact is not None and fact.gone_at is not None
         if kind in ("message", "task"):
             return seen.board_ok and self._put_away(kind, key.partition(":")[2])
-        return kind in ("gate", "halt") or (kind == "source" and seen.sight.watcher_alive)
+        if kind == "source":
+            rows = [row for row in seen.sight.sources if source_key(row.name) == key]
+            return not seen.sight.blind and all(row.believed(seen.at) in ANSWERED for row in rows)
+        return kind in ("gate", "halt")
 
     def _put_away(self, kind: str, ref: str) -> bool:
         """Whether a message was acknowledged, or a task is done or no P0 any more."""
@@ -144,8 +149,8 @@ class Eyes:
             reason = str(error)
         return _local("board", SourceKind.BOARD, self._board_at, reason, now, bool(self._tasks))
 
-    def _read_watch(self, now: int, *, facts: bool = True) -> tuple[dict[str, list[Fact]], list[Belief], bool]:
-        """(facts for `Sight`, the sources outside, whether somebody asks them)."""
+    def _read_watch(self, now: int, *, facts: bool = True) -> tuple[dict[str, list[Fact]], list[Belief], Blind | None]:
+        """(facts for `Sight`, the sources outside, why nothing is known of them)."""
         watch, wanted = self._parts.watch, self._parts.context.rules.sources()
         try:
             nobody_asks, known = unattended(watch.watcher(), now), watch.sources()
@@ -162,8 +167,8 @@ class Eyes:
                 }
         except StasError as error:
             lost = [replace(want, problem=f"watch.db: {error}") for want in wanted]
-            return {}, beliefs(lost, (), now), False
-        return found, beliefs(wanted, known, now, nobody_asks=nobody_asks), not nobody_asks
+            return {}, beliefs(lost, (), now), Blind.unreadable(str(error))
+        return found, beliefs(wanted, known, now, nobody_asks=nobody_asks), Blind.of(nobody_asks)
 
     def _configured(self, outside: list[Belief]) -> frozenset[SourceKind]:
         """Kinds that the configuration names a source for; the others are not calm but unknown."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from stas_tui.gates.tool_words import tool_words
 from stas_tui.triage.alarms import alert_items, probe_items, tenant_items
 from stas_tui.triage.changes import deploy_items
 from stas_tui.triage.identity import HALT_KEY, UNSHOWN_KEY, WATCHER_KEY, gate_key, message_key, source_key, task_key
-from stas_tui.triage.words import BELIEVED, STATE_WORDS, WATCHED, Strip, line
+from stas_tui.triage.words import BELIEVED, STATE_WORDS, WATCHED, Blind, Strip, line
 from storage.clock import hhmm
 from storage.records import Action, ActionState, DataState, Evidence, Message, MessageType, Priority, Task, Trust
 from storage.triage_records import ItemClass, TriageItem
@@ -40,7 +41,8 @@ class Sight:
     """How many urgent messages there are beside `messages`."""
     tasks: Sequence[Task] = ()
     halted: bool = False
-    watcher_alive: bool = True
+    blind: Blind | None = None
+    """Why nothing is known of the sources outside; None if somebody asks them."""
     configured: frozenset[SourceKind] = frozenset()
     """Kinds for which the configuration names a source."""
 
@@ -81,7 +83,7 @@ def _gates(sight: Sight, now: int) -> Iterable[TriageItem]:
         yield TriageItem(
             key=gate_key(action.id),
             item_class=ItemClass.GATE,
-            title=line(str(title or "")) or f"a call of {line(action.tool, 60)}",
+            title=line(str(title or "")) or f"a call of «{tool_words(action.tool)}»",
             priority=_priority_of(action, tasks),
             first_seen=action.requested_at,
             last_seen=now,
@@ -92,7 +94,7 @@ def _gates(sight: Sight, now: int) -> Iterable[TriageItem]:
                 Evidence(
                     kind="event",
                     ref=action.id,
-                    text=line(f"{action.tool} asked for by {action.requested_by}"),
+                    text=line(f"{tool_words(action.tool)} asked for by {action.requested_by}"),
                     at=action.requested_at,
                     digest=action.digest,
                 ),
@@ -208,24 +210,24 @@ def _sources(sight: Sight, now: int) -> Iterable[TriageItem]:
     One that could never be asked, for want of a token or an engine, is a matter of the configuration: information.
     """
     watched = [source for source in sight.sources if source.kind in WATCHED]
-    nobody = not sight.watcher_alive and (bool(watched) or bool(sight.configured.intersection(WATCHED)))
-    if nobody:
+    blind = sight.blind if watched or sight.configured.intersection(WATCHED) else None
+    if blind:
         yield TriageItem(
             key=WATCHER_KEY,
             item_class=ItemClass.SOURCE,
-            title="Nobody asks the sources: the watcher does not run",
+            title=blind.said,
             priority=Priority.P1,
             first_seen=max((source.at for source in watched if source.at), default=now),
             last_seen=now,
             count=max(len(watched), 1),
-            word="dead",
+            word=blind.word,
             evidence=tuple(_asked(source, source.believed(now)) for source in watched),
             trusted=True,
             ref="watcher",
         )
     for source in sight.sources:
         state = source.believed(now)
-        if state in BELIEVED or source.asked_at is None or (nobody and source.kind in WATCHED):
+        if state in BELIEVED or source.asked_at is None or (blind and source.kind in WATCHED):
             continue
         never = state is DataState.UNKNOWN and source.at is None and source.kind is not SourceKind.ALERTS
         yield TriageItem(

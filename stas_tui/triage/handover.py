@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stas_tui.texts.lines import count, quoted
+from stas_tui.triage.events import event_words
 from stas_tui.triage.eyes import Eyes, Seen
 from stas_tui.triage.incidents import named_words, open_questions
 from stas_tui.triage.leases import lease_ms
@@ -188,7 +189,15 @@ class HandOverDesk:
             snooze = note.snooze
             if snooze is None or (snooze.until is not None and snooze.until > now + SOON):
                 continue
-            ends = " or ".join(filter(None, [hhmm(snooze.until) if snooze.until else "", quoted(snooze.event)]))
+            ends = " or ".join(
+                filter(
+                    None,
+                    [
+                        hhmm(snooze.until) if snooze.until else "",
+                        quoted(event_words(snooze.event)) if snooze.event else "",
+                    ],
+                )
+            )
             rows.append(
                 f"- snooze until {ends}: {_title(every, note.key)}, by {quoted(snooze.by)}: {quoted(snooze.reason)}"
             )
@@ -257,11 +266,10 @@ def _gate_row(item: TriageItem, now: int) -> str:
 def _owned_row(note: TriageNote, every: dict[str, TriageItem], now: int) -> str:
     assert note.lease is not None
     lease = note.lease
-    waits = f", waits for {quoted(lease.waits_for)}" if lease.waits_for else ""
-    return (
-        f"- {_title(every, note.key)}: {quoted(lease.owner)} for {age(now - lease.since)}, "
-        f"lease until {hhmm(lease.until)}{waits}"
-    )
+    until = f"until {hhmm(lease.until)}"
+    if lease.waits_for:
+        until = f"until {quoted(event_words(lease.waits_for))}, at most {until}"
+    return f"- {_title(every, note.key)}: {quoted(lease.owner)} for {age(now - lease.since)}, lease {until}"
 
 
 def _cause(cause: IncidentEntry | None) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from stas_tui.triage.events import event_words
 from storage.canonical import well_formed
 from storage.clock import MINUTE, hhmm
 from storage.records import Priority
@@ -103,8 +104,10 @@ def owned(note: TriageNote | None, now: int) -> bool:
     return lease is not None and (lease.until > now or bool(lease.waits_for))
 
 
-def snoozed(note: TriageNote | None, priority: Priority | None, now: int) -> str:
-    """`snoozed until 14:30Z`, or until an event; empty if it is not put aside.
+def snoozed(
+    note: TriageNote | None, priority: Priority | None, now: int, *, say: Callable[[str], str] = event_words
+) -> str:
+    """`snoozed until 14:30Z`, or until an event as `say` puts it; empty if it is not put aside.
 
     A P0 is never put aside for more than 15 minutes, and one that became a P0 since wakes at once.
     """
@@ -115,7 +118,7 @@ def snoozed(note: TriageNote | None, priority: Priority | None, now: int) -> str
     if priority is Priority.P0:
         ends.append(snooze.at + P0_SNOOZE)
     if not ends:
-        return f"snoozed until {snooze.event}" if snooze.event else ""
+        return f"snoozed until {say(snooze.event)}" if snooze.event else ""
     if min(ends) <= now:
         return ""
-    return f"snoozed until {hhmm(min(ends))}" + (f" or {snooze.event}" if snooze.event else "")
+    return f"snoozed until {hhmm(min(ends))}" + (f" or {say(snooze.event)}" if snooze.event else "")

@@ -10,9 +10,9 @@ from stas_tui.triage.grouping import suspects
 from stas_tui.triage.parts import Parts
 from stas_tui.triage.waits import Waits
 from storage.errors import StasError
-from storage.records import Action, Json, Task
+from storage.records import Action, DataState, Json, Task
 from storage.triage_records import ItemClass, TriageItem
-from storage.watch_records import Deploy, SourceKind
+from storage.watch_records import Deploy, SourceKind, SourceStatus
 
 MOST = 5
 
@@ -31,7 +31,8 @@ class Offers:
     def of(self, keys: Sequence[str]) -> list[Offer]:
         """At most five for all of these items together, the closest first; what is over already is left out."""
         seen = self._eyes.recent()
-        ci = bool(seen.sight.checks) or SourceKind.CI in seen.sight.configured
+        wanted = SourceKind.CI in seen.sight.configured
+        ci = bool(seen.sight.checks) or (wanted and any(map(_tells_of_checks, seen.sight.sources)))
         named: dict[str, str] = {}
         for key in keys:
             if (item := seen.items.get(key)) is not None:
@@ -73,6 +74,12 @@ class Offers:
             return ""
         observed = (outcome or {}).get("observed")
         return str(observed.get("task") or "") if isinstance(observed, dict) else ""
+
+
+def _tells_of_checks(source: SourceStatus) -> bool:
+    """Whether it could: one that was asked and never answered for want of a forge never will."""
+    never = source.state is DataState.UNKNOWN and source.asked_at is not None and source.at is None
+    return source.kind is SourceKind.CI and not never
 
 
 def _task(seen: Seen, task_id: str, project_id: str = "") -> Iterable[_Named]:

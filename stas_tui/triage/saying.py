@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stas_tui.gates.tool_words import tool_words
 from stas_tui.texts.lines import one_line, redacted
 from storage.records import Event
 
@@ -43,6 +44,7 @@ def said(event: Event, limit: int = 300) -> str:
     if event.kind in _WITH:
         words, name = _WITH[event.kind]
         more = str(event.body.get(name) or "")
+        more = tool_words(more) if name == "tool" else more
         return one_line(redacted(f"{words}: {more}" if more else words), limit)
     if event.kind in _PLAIN:
         return _PLAIN[event.kind]

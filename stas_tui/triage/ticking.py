@@ -42,11 +42,14 @@ class Ticking:
         self._ladder = ladder
         self._looked_at: int | None = None
         self._lines: list[Line] = []
+        self._handing = threading.Lock()
         self._one = threading.Lock()
 
     def say(self, line: str, key: str) -> None:
         """A line about an item for the next tick."""
-        self._lines.append(Line.about(self._eyes.recent().items.get(key), line))
+        made = Line.about(self._eyes.recent().items.get(key), line)
+        with self._handing:
+            self._lines.append(made)
 
     def tick(self) -> list[Line]:
         """Everything that is due now, each as a sentence. Empty while another thread is at it."""
@@ -54,7 +57,8 @@ class Ticking:
             return []
         try:
             now_due = list(filter(None, self._due()))
-            told, self._lines = self._lines, []
+            with self._handing:
+                told, self._lines = self._lines, []
             return [*told, *now_due]
         finally:
             self._one.release()

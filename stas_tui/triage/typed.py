@@ -17,7 +17,7 @@ from storage.canonical import well_formed
 from storage.clock import DAY, Clock
 from storage.redact import redact
 
-LONGEST = 16_000
+LONGEST = 64_000
 """Characters of one text; what is behind them is not kept."""
 KEPT_MS = 7 * DAY
 """After this time nobody goes on with it."""

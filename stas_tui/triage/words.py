@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from stas_tui.health.belief import NOT_RUNNING
 from stas_tui.texts.lines import listed, one_line, redacted
 from stas_tui.texts.severity import is_news, priority_of
 from storage.clock import age
@@ -97,6 +98,34 @@ class Strip:
 
 
 @dataclass(frozen=True, slots=True)
+class Blind:
+    """Why nothing is known now of what the sources outside say."""
+
+    short: str
+    """For the first line: `watcher dead`, `watcher silent` or `watch unreadable`."""
+    said: str
+    """A sentence without its full stop, one printable line."""
+
+    @property
+    def word(self) -> str:
+        """`dead`, `silent` or `unreadable`."""
+        return self.short.rpartition(" ")[2]
+
+    @classmethod
+    def of(cls, nobody_asks: str) -> Blind | None:
+        """From what `unattended` says of the watcher; None if it watches."""
+        if not nobody_asks:
+            return None
+        short = "watcher dead" if nobody_asks == NOT_RUNNING else "watcher silent"
+        return cls(short, f"Nobody asks the sources: {nobody_asks}")
+
+    @classmethod
+    def unreadable(cls, error: str) -> Blind:
+        """From why the watch itself cannot be read."""
+        return cls("watch unreadable", f"What the sources said cannot be read: {line(error)}")
+
+
+@dataclass(frozen=True, slots=True)
 class Doubt:
     """Something that keeps an empty list from being calm."""
 
@@ -113,12 +142,12 @@ class Doubt:
 
 
 def doubts(
-    sources: Sequence[SourceStatus], *, watcher_alive: bool, configured: frozenset[SourceKind], now: int
+    sources: Sequence[SourceStatus], *, blind: Blind | None, configured: frozenset[SourceKind], now: int
 ) -> list[Doubt]:
     """Everything that keeps an empty list from being calm, sources of alerts first."""
     found = []
-    if not watcher_alive and (configured.intersection(WATCHED) or any(source.kind in WATCHED for source in sources)):
-        found.append(Doubt("watcher dead", "nobody asks the sources", "watcher"))
+    if blind and (configured.intersection(WATCHED) or any(source.kind in WATCHED for source in sources)):
+        found.append(Doubt(blind.short, blind.said[0].lower() + blind.said[1:], "watcher"))
     kinds = Counter(source.kind for source in sources)
     places = {kind: place for place, kind in enumerate(SourceKind)}
     for source in sorted(sources, key=lambda source: (places[source.kind], source.name)):

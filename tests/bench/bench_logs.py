@@ -1,6 +1,7 @@
 """G14: counting log lines without a tenant, against `json` line by line in one process, on the same file.
 
-The file is 1 GB of JSON lines (`--size` megabytes). ripgrep and duckdb take their turns where they are installed. The
+The file is 1 GB of JSON lines (`--size` megabytes). Below `JUDGED` megabytes most of the work is starting processes:
+speeds are printed there and held against no goal. ripgrep and duckdb take their turns where they are installed. The
 answers are compared; memory is that of a process that counts one part.
 """
 
@@ -25,6 +26,8 @@ from stas_tui.isolation.logs.reading import look
 from storage.clock import SystemClock
 from storage.scans import Scans, open_scans
 
+JUDGED = 500
+"""Megabytes from which on the speeds are held against their goals."""
 FORM = Form("json", tenant=("tenant_id",), request=("request_id",))
 ONE_PART = """
 import sys
@@ -101,7 +104,10 @@ def by_program(argv: list[str]) -> int:
 def bench(bench: Bench) -> None:
     """Everything in turn, then what was appended."""
     path = bench.folder / "app.log"
-    write(path, bench.size or (80 if bench.quick else 1_000))
+    megabytes = bench.size or (80 if bench.quick else 1_000)
+    write(path, megabytes)
+    bench.note(f"{megabytes} MB written")
+    judged = megabytes >= JUDGED
     size = path.stat().st_size
     answers: dict[str, int] = {}
     subjects = {"ours": partial(timed, answers, "ours", size, partial(ours, path))}
@@ -116,10 +122,12 @@ def bench(bench: Bench) -> None:
     bench.table(taken)
     bench.say("G14", "lines counted otherwise than by json", abs(answers["ours"] - answers["json"]), 0)
     speed = {name: sorted(run["gb_s"] for run in runs)[len(runs) // 2] for name, runs in taken.items()}
-    bench.say("G14", "speed, times json line by line", speed["ours"] / speed["json"], 10, least=True)
+    bench.say(
+        "G14", "speed, times json line by line", speed["ours"] / speed["json"], 10 if judged else None, least=True
+    )
     for name, limit in (("duckdb", 0.8), ("ripgrep", 0.35)):
         if name in speed:
-            bench.say("G14", f"speed, times {name}", speed["ours"] / speed[name], limit, least=True)
+            bench.say("G14", f"speed, times {name}", speed["ours"] / speed[name], limit if judged else None, least=True)
     shown = subprocess.run([sys.executable, "-c", ONE_PART, str(path)], capture_output=True, text=True, check=True)
     bench.say("G14", "memory of a process that counts, MB", int(shown.stdout) / 1024, 40)
     start = time.perf_counter()
@@ -129,7 +137,8 @@ def bench(bench: Bench) -> None:
         file.write(path.read_bytes()[: size // 1_000].rpartition(b"\n")[0] + b"\n")
     start = time.perf_counter()
     ours(path, bench.folder)
-    bench.say("G14", "a thousandth appended, % of the full scan", 100 * (time.perf_counter() - start) / full, 1)
+    share = 100 * (time.perf_counter() - start) / full
+    bench.say("G14", "a thousandth appended, % of the full scan", share, 1 if judged else None)
 
 
 if __name__ == "__main__":

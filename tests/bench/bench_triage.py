@@ -105,7 +105,7 @@ def look(sight: Sight, notes: dict[str, TriageNote]) -> int:
         gather(sight, now=NOW),
         notes,
         sources=sight.sources,
-        watcher_alive=True,
+        blind=None,
         configured=sight.configured,
         now=NOW,
         deploys=sight.deploys,

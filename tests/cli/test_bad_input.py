@@ -148,13 +148,13 @@ def test_a_full_disk(home: Path) -> None:
 
 def test_a_full_database(home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite's own bound (`max_page_count`) on the record, through the program's own main function."""
-    from stas_tui import cli, wiring
+    from stas_tui import application, cli
     from storage.schema_record import open_record
 
     pages = (profile(home) / "stas.db").stat().st_size // 4096
     monkeypatch.setenv("STAS_HOME", str(home))
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
-    monkeypatch.setattr(wiring, "open_record", lambda path: open_record(path, max_pages=pages + 2))
+    monkeypatch.setattr(application, "open_record", lambda path: open_record(path, max_pages=pages + 2))
     assert cli.main(["pulse", "--plain"]) == exit_codes.FAILED
     said = capsys.readouterr()
     assert re.fullmatch(r"stas: No room left for the database .*; nothing was half written\. .*\n", said.err)

@@ -77,10 +77,10 @@ def test_the_environment_is_made_once_and_again_when_its_inputs_change(folder: P
     assert any(
         re.fullmatch(r"python -m pip .*install --constraint constraints.txt --editable \.", line) for line in first
     )
-    assert first[-1] == "stas demo"
+    assert first[-1] == "stas demo --choose"
     log.write_text("")
     assert make(folder, "demo", path=str(programs)).returncode == 0
-    assert log.read_text().splitlines() == ["stas demo"]
+    assert log.read_text().splitlines() == ["stas demo --choose"]
     stamp = (folder / ".venv" / ".installed").stat().st_mtime
     os.utime(folder / "constraints.txt", (stamp + 5, stamp + 5))
     log.write_text("")

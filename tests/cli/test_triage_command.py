@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from stas_tui.triage.counted import NOTHING
 from storage.clock import MINUTE, SystemClock
 from storage.records import DataState
 from storage.schema_watch import open_watch
@@ -97,6 +98,21 @@ def test_an_item_is_taken_put_aside_and_given_back(oncall: Stas) -> None:
     assert oncall("log", "--verify").returncode == 0
 
 
+def test_an_event_is_said_in_words_to_people_and_as_it_is_to_scripts(oncall: Stas) -> None:
+    for act, reason in (("own", ""), ("snooze", "waits for it")):
+        key = "alert:98be" if act == "own" else "alert:77aa"
+        done = oncall("triage", act, key, "--reason", reason, "--until-event", "next pulse")
+        assert done.returncode == 0, done.stderr
+    read = oncall("triage").stdout
+    assert "until the next pulse: P2 incident" in read
+    assert "Owned by you until the next pulse, at most until " in read
+    [item] = json.loads(oncall("triage", "is:snoozed", "--json").stdout)["items"]
+    assert item["put_aside"] == "snoozed until next pulse"
+    sheet = oncall("triage", "handover").stdout
+    assert "- snooze until the next pulse: disk 80%" in sheet
+    assert "lease until the next pulse, at most until " in sheet
+
+
 @pytest.mark.parametrize(
     ("words", "status", "why"),
     [
@@ -142,8 +158,13 @@ def test_a_sheet_is_written_shown_and_accepted_by_somebody_else(oncall: Stas, tm
 
 
 def test_numbers_and_a_draft_are_printed(oncall: Stas) -> None:
+    assert oncall("triage", "numbers").stdout == f"{NOTHING}\n"
+    assert oncall("triage", "own", "alert:98be").returncode == 0
     said = oncall("triage", "numbers").stdout
-    assert "Median time to decide: nothing was decided." in said
+    assert "Median time to decide: nothing decided in " in said
+    assert "How often: too early after " in said, "an hour of a record of seconds would be made up"
+    assert "What was before that is not known." in said
+    assert json.loads(oncall("triage", "numbers", "--json").stdout)["gates_per_hour"] is None
     assert json.loads(oncall("triage", "numbers", "--for", "7d", "--json").stdout)["hours"] == 168
     draft = json.loads(oncall("triage", "task", "alert:98", "--json").stdout)
     assert draft["title"].startswith("infra: acme saw globex")

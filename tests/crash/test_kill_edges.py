@@ -72,7 +72,7 @@ def test_killed_around_the_start_of_the_executor(scene: Scene, when: str) -> Non
         [pulse] = app.context.pulses.latest(2)
         assert len(app.context.runs.of_pulse(pulse.id)) == 1
     happened = "had happened before" if when == "after" else "was interrupted before it happened"
-    assert any("spawn_executor" in sentence and happened in sentence for sentence in last.told), last.told
+    assert any("spawn executor" in sentence and happened in sentence for sentence in last.told), last.told
 
 
 def test_the_executor_outlives_stas_and_is_found_again(tmp_path: Path) -> None:

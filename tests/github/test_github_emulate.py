@@ -7,11 +7,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import json
-import os
-import shutil
-import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,9 +21,8 @@ from stas_tui.forges.github_api import GithubApi, GithubMissing
 from stas_tui.health.ci_github import PipelineReader, Target
 from storage.clock import ManualClock
 from storage.world import World
+from tests.emulate import emulated
 
-VERSION = "0.11.2"
-HERE = Path(__file__).resolve().parent
 NAME = "stas-bot/shop"
 SEED = """
 tokens:
@@ -45,48 +39,11 @@ github:
 """
 
 
-def program() -> Path:
-    """Where it starts; skips with the reason if it is not here."""
-    if shutil.which("node") is None:
-        pytest.skip("there is no node here")
-    named = os.environ.get("STAS_TEST_EMULATE", "")
-    cache = HERE.parent.parent / ".cache"
-    folders = [Path(named)] if named else [cache, *(sorted(cache.iterdir()) if cache.is_dir() else ())]
-    for folder in folders:
-        for place in (folder / "node_modules" / "emulate", folder):
-            card = place / "package.json"
-            if card.is_file() and (found := json.loads(card.read_text("utf-8"))).get("name") == "emulate":
-                if found["version"] != VERSION:
-                    pytest.skip(f"emulate is {found['version']} here, not {VERSION}")
-                return place / "dist" / "index.js"
-    pytest.skip("emulate is not here: npm install --prefix .cache/emulate emulate@0.11.2")
-
-
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
-    """A started server on loopback; ended by its process at the end."""
-    start, seed, port = program(), tmp_path / "seed.yaml", tmp_path / "port"
-    seed.write_text(SEED)
-    with (tmp_path / "emulate.log").open("wb") as log:
-        node = ["node", "--require", str(HERE / "loopback.cjs"), str(start)]
-        child = subprocess.Popen(
-            [*node, "start", "--service", "github", "--seed", str(seed)],
-            cwd=tmp_path, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PORT_FILE": str(port)},
-        )  # fmt: skip
-        try:
-            ended = threading.Event()
-            for _ in range(600):
-                if port.is_file() and port.read_text().endswith("\n"):
-                    break
-                assert child.poll() is None, (tmp_path / "emulate.log").read_text()
-                ended.wait(0.05)
-            host, number = port.read_text().split()
-            assert host == "127.0.0.1"
-            yield f"http://127.0.0.1:{number}"
-        finally:
-            child.kill()
-            child.wait()
+    """A started server on loopback."""
+    with emulated("github", SEED, tmp_path) as started:
+        yield started
 
 
 @pytest.fixture

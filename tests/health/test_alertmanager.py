@@ -14,8 +14,7 @@ from stas_tui.health.base import Answer
 from stas_tui.notify.alertmanager_v2 import to_ms, to_rfc3339
 from storage.clock import DAY, MINUTE, SystemClock
 from storage.records import DataState
-from storage.schema_watch import MIGRATIONS
-from storage.sqlite import Store
+from storage.schema_watch import open_watch
 from storage.watch import Watch
 from storage.watch_records import Alert, Silence, SourceKind, SourceStatus
 from tests.health.real import Alertmanager, http_json, needs, until
@@ -131,7 +130,7 @@ def test_what_is_shown_is_what_amtool_says(server: Alertmanager) -> None:
 def test_a_resolved_alert_vanishes_and_the_watch_says_gone(server: Alertmanager, tmp_path: Path) -> None:
     fire(server, "TenantErrorRateHigh", "DiskFull")
     settled(server, 2)
-    watch = Watch(Store(tmp_path / "watch.db", MIGRATIONS))
+    watch = Watch(open_watch(tmp_path / "watch.db"))
     first = ask(server)
     _keep(watch, first, 1_000)
     server.post(
@@ -161,7 +160,7 @@ def test_after_a_restart_an_empty_list_is_not_calm_and_nothing_is_gone(server: A
     fire(server, "TenantErrorRateHigh")
     quiet = silence(server, "Elsewhere")
     settled(server, 1)
-    watch = Watch(Store(tmp_path / "watch.db", MIGRATIONS))
+    watch = Watch(open_watch(tmp_path / "watch.db"))
     _keep(watch, ask(server), 1_000)
     server.restart()
     answer = ask(server, settling_s=3_600.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,28 @@ def page() -> Iterator[MetricsPage]:
         yield serving
 
 
-@pytest.fixture
-def server(tmp_path: Path, page: MetricsPage) -> Iterator[Prometheus]:
+@contextmanager
+def serving(folder: Path, page: MetricsPage) -> Iterator[Prometheus]:
     needs("prometheus", "promtool")
     page.rates = {"acme": (50, 10), "globex": (60, 0), "": (1, 0)}
     page.extra = 'weird{tenant="acme"} NaN\nweird{tenant="globex"} +Inf\ntwice{tenant="acme",a="1"} 1\n'
     page.extra += 'twice{tenant="acme",a="2"} 2\nmemory{tenant="acme"} 4096\n'
-    with Prometheus(tmp_path / "prometheus", page, rules=RULES) as running:
+    with Prometheus(folder, page, rules=RULES) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """A server with six seconds of history, for tests that only ask; what a test writes is its own source's."""
+    with MetricsPage() as page, serving(tmp_path_factory.mktemp("prometheus"), page) as running:
+        scraped(page, 30)
+        yield running
+
+
+@pytest.fixture
+def server(tmp_path: Path, page: MetricsPage) -> Iterator[Prometheus]:
+    """A server of one's own, whose page a test may change."""
+    with serving(tmp_path / "prometheus", page) as running:
         yield running
 
 
@@ -86,11 +102,8 @@ def told(server: Prometheus, query: str) -> dict[str, float]:
     return {s["metric"].get("tenant", ""): float(s["value"][1]) for s in server.promtool(query)}
 
 
-def test_R39_R116_a_spike_on_acme_only_and_an_idle_tenant_is_listed_as_no_data(
-    server: Prometheus, page: MetricsPage
-) -> None:
-    scraped(page, 12)
-    answer = ask(server, usage={"memory": "memory", "disk": 'sum by ({tenant}) (disk_bytes{kind="ssd"})'})
+def test_R39_R116_a_spike_on_acme_only_and_an_idle_tenant_is_listed_as_no_data(shared: Prometheus) -> None:
+    answer = ask(shared, usage={"memory": "memory", "disk": 'sum by ({tenant}) (disk_bytes{kind="ssd"})'})
     shown = numbers(answer)
     assert list(shown) == ["initech", "acme", "globex"]
     acme, globex, idle = shown["acme"], shown["globex"], shown["initech"]
@@ -133,13 +146,12 @@ def _steady(server: Prometheus, query: str, page: MetricsPage) -> bool:
     return told(server, query) == before
 
 
-def test_R116_what_is_no_number_is_no_data_and_never_zero(server: Prometheus, page: MetricsPage) -> None:
-    scraped(page, 3)
-    until(lambda: told(server, "weird"), "the series")
-    said = told(server, "weird")
+def test_R116_what_is_no_number_is_no_data_and_never_zero(shared: Prometheus) -> None:
+    until(lambda: told(shared, "weird"), "the series")
+    said = told(shared, "weird")
     assert math.isnan(said["acme"])
     assert math.isinf(said["globex"])
-    answer = ask(server, latency="weird", usage={"twice": "twice"})
+    answer = ask(shared, latency="weird", usage={"twice": "twice"})
     shown = numbers(answer)
     assert (shown["acme"].latency, shown["globex"].latency) == (None, None)
     assert "latency" not in shown["acme"].missing
@@ -147,18 +159,17 @@ def test_R116_what_is_no_number_is_no_data_and_never_zero(server: Prometheus, pa
     assert answer.detail["repeated"] == {"twice": ["acme"]}
 
 
-def test_nothing_measured_is_empty_with_its_queries_and_all_tenants(server: Prometheus, page: MetricsPage) -> None:
+def test_nothing_measured_is_empty_with_its_queries_and_all_tenants(shared: Prometheus) -> None:
     names = ("requests", "errors", "denied", "latency")
-    answer = ask(server, **dict.fromkeys(names, "sum by ({tenant}) (no_such_metric)"))
+    answer = ask(shared, **dict.fromkeys(names, "sum by ({tenant}) (no_such_metric)"))
     assert answer.state is DataState.EMPTY
     assert answer.reason.startswith("no series for requests, errors, denied, latency")
     assert list(numbers(answer)) == ["initech", "acme"]
     assert all(n.errors is None and n.requests is None for n in numbers(answer).values())
 
 
-def test_a_bad_query_for_a_further_number_leaves_the_others(server: Prometheus, page: MetricsPage) -> None:
-    scraped(page, 12)
-    answer = ask(server, latency="sum by (tenant) (")
+def test_a_bad_query_for_a_further_number_leaves_the_others(shared: Prometheus) -> None:
+    answer = ask(shared, latency="sum by (tenant) (")
     assert answer.state is DataState.OK
     assert numbers(answer)["globex"].errors == 0.0
     assert numbers(answer)["globex"].latency is None
@@ -166,22 +177,21 @@ def test_a_bad_query_for_a_further_number_leaves_the_others(server: Prometheus, 
     assert "parse error" in answer.detail["failed"]["latency"]
 
 
-def test_a_bad_query_for_errors_is_an_error(server: Prometheus, page: MetricsPage) -> None:
-    answer = ask(server, errors="sum by (tenant) (")
+def test_a_bad_query_for_errors_is_an_error(shared: Prometheus) -> None:
+    answer = ask(shared, errors="sum by (tenant) (")
     assert (answer.state, answer.things) == (DataState.ERROR, None)
     assert answer.reason.startswith("errors: /api/v1/query answered 400: bad_data: ")
 
 
-def test_a_number_without_tenants_is_no_number_by_tenant(server: Prometheus, page: MetricsPage) -> None:
-    answer = ask(server, latency="scalar(sum(up))")
+def test_a_number_without_tenants_is_no_number_by_tenant(shared: Prometheus) -> None:
+    answer = ask(shared, latency="scalar(sum(up))")
     assert "latency: /api/v1/query gave a scalar" in answer.reason
 
 
-def test_the_past_hour_is_kept_for_the_sparkline(server: Prometheus, page: MetricsPage) -> None:
+def test_the_past_hour_is_kept_for_the_sparkline(shared: Prometheus) -> None:
     """Asked a minute ahead, so that the newest point of the grid is one that Prometheus has data for."""
-    scraped(page, 12)
     asked = source(
-        server,
+        shared,
         requests="sum by ({tenant}) (rate(http_requests_total[2m]))",
         errors='sum by ({tenant}) (rate(http_requests_total{code="500"}[2m]))',
     )
@@ -194,9 +204,9 @@ def test_the_past_hour_is_kept_for_the_sparkline(server: Prometheus, page: Metri
     assert rows["initech"].history == ()
 
 
-def test_R119_rules_that_hide_a_small_tenant_are_named(server: Prometheus, page: MetricsPage) -> None:
+def test_R119_rules_that_hide_a_small_tenant_are_named(shared: Prometheus) -> None:
     def rules() -> dict[str, AlertRule]:
-        return {thing.name: thing for thing in ask(server).things or () if isinstance(thing, AlertRule)}
+        return {thing.name: thing for thing in ask(shared).things or () if isinstance(thing, AlertRule)}
 
     found = until(rules, "the rules")
     assert set(found) == {"TenantErrors", "AllErrors", "Down"}
@@ -204,13 +214,13 @@ def test_R119_rules_that_hide_a_small_tenant_are_named(server: Prometheus, page:
     assert (found["TenantErrors"].hides, found["TenantErrors"].per_tenant) == ("", True)
     assert (found["Down"].hides, found["Down"].per_tenant) == ("", False)
     assert found["TenantErrors"].key == "api/TenantErrors"
-    groups = http_json(server.port, "GET", "/api/v1/rules?type=alert")[1]["data"]["groups"]
+    groups = http_json(shared.port, "GET", "/api/v1/rules?type=alert")[1]["data"]["groups"]
     assert {r["query"] for r in groups[0]["rules"]} == {r.expression for r in found.values()}
 
 
 def test_R107_a_merge_made_acme_worse_and_left_globex_the_same(server: Prometheus, page: MetricsPage) -> None:
     page.rates = {"acme": (60, 0), "globex": (60, 1), "tiny": (1, 0)}
-    scraped(page, 24)
+    scraped(page, 30)
     merge = Merge(project_id="shop", sha="9f2c", at=NOW(), author="dev", subject="infra: pool")
     early = Merge(project_id="shop", sha="0ld", at=merge.at - 2 * HOUR, author="dev", subject="before all data")
     page.rates = {"acme": (50, 10), "globex": (60, 1), "tiny": (1, 0)}
@@ -234,10 +244,9 @@ def test_R107_a_merge_made_acme_worse_and_left_globex_the_same(server: Prometheu
     assert not answer.partial
 
 
-def test_a_merge_that_has_just_landed_is_not_measurable_yet(server: Prometheus, page: MetricsPage) -> None:
-    scraped(page, 8)
+def test_a_merge_that_has_just_landed_is_not_measurable_yet(shared: Prometheus) -> None:
     merge = Merge(project_id="shop", sha="9f2c", at=NOW(), author="dev", subject="infra: pool")
-    found = comparisons(ask(server, [merge]))
+    found = comparisons(ask(shared, [merge]))
     assert found["acme"].verdict == "not measurable"
     assert "points after the merge" in found["acme"].reason
 

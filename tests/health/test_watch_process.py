@@ -170,6 +170,30 @@ def test_a_child_watches_in_another_process_and_rings_the_bell(profile: Profile,
     assert rows(profile)["probes:shop"].state is DataState.OK
 
 
+def test_a_deleted_watch_is_written_and_read_anew_by_everybody_who_had_it_open(
+    profile: Profile, child: WatcherChild
+) -> None:
+    until(lambda: profile.watch_db.exists() and probes(profile))
+    with open_watch(profile.watch_db) as store:
+        dashboard = Watch(store)
+        assert dashboard.facts("probe")
+        pid = child.pid
+        for file in profile.root.glob("watch.db*"):
+            file.unlink()
+        assert until(lambda: dashboard.facts("probe") and dashboard.watcher())
+        status = dashboard.source("probes:shop")
+        assert status is not None
+        assert status.state is DataState.OK
+        assert child.pid == pid, "the watcher went on"
+        until(lambda: not [link for who in (pid, os.getpid()) for link in _deleted(who, profile)])
+
+
+def _deleted(pid: int | None, profile: Profile) -> list[str]:
+    """The watches that a process has open and that no folder names any more."""
+    links = [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]
+    return [link for link in links if link.startswith(str(profile.watch_db)) and link.endswith(" (deleted)")]
+
+
 def test_closing_ends_the_child(profile: Profile, child: WatcherChild) -> None:
     seen = until(lambda: owner(profile))
     child.close()

@@ -307,13 +307,12 @@ def test_a_deleted_database_is_made_anew_and_filled_again(tmp_path: Path) -> Non
     path = tmp_path / "watch.db"
     post = Post(path)
     source = Scripted()
-    post.man(source, reopen=lambda: Watch(open_watch(path)))
+    post.man(source)
     post.asked(source, 1)
     for file in tmp_path.iterdir():
         file.unlink()
     post.clock.advance(15 * SECOND)
     post.asked(source, 2)
-    post.watch = post.watcher.watch
     assert post.status().state is DataState.OK
     assert len(post.watch.facts("alert")) == 1
     assert post.said == []

@@ -212,7 +212,7 @@ async def show_change(app: StasApp, hands: Hands) -> None:
     await show_reviews(app, hands)
     await hands.press("enter")
     await hands.on(ChangeReviewScreen)
-    await hands.sees("Proposed: request changes", "3 findings, 8 unknown", "flagged")
+    await hands.sees("Proposed: request changes.", "4 findings, 8 unknown", "flagged")
     await hands.until(lambda: "asking" not in hands.text, "everything is drawn")
 
 

@@ -10,6 +10,7 @@ import pytest
 from stas_tui.screens.handover import PLACES, HandOverForm, HandOverScreen
 from stas_tui.screens.triage import OnCallScreen
 from stas_tui.screens.typed_line import typed_of
+from stas_tui.texts.lines import quoted, unquoted
 from stas_tui.wiring import Application
 from storage.clock import ManualClock
 from tests.screens.hands import HOLD_MS, Hands
@@ -120,7 +121,26 @@ async def test_list_items_hang_and_every_word_is_found(night: Application) -> No
         first = next(n for n, row in enumerate(rows) if "- the pool was" in row)
         assert rows[first + 1].startswith("    "), "it stands under its words"
         assert isinstance(hands.screen, HandOverScreen)
-        assert hands.screen.query_one(MarkdownView).text == hands.screen.markdown
+        assert hands.screen.query_one(MarkdownView).text == unquoted(hands.screen.markdown)
+
+
+async def test_a_sheet_is_read_without_escapes_and_written_with_them(night: Application) -> None:
+    typed = "_restarted_ the api -> 3 of [4] answer #17"
+    night.desk.hand_over(by="lena", tried=typed, questions="")
+    async with on_call(night) as hands:
+        await hands.press("H")
+        await hands.on(HandOverScreen)
+        await hands.press("slash")
+        await hands.type("_restarted_")
+        await hands.press("enter")
+        await hands.sees(f"- {typed}")
+        await hands.press("escape")
+        assert "\\" not in hands.text
+        await hands.press("e")
+        await hands.sees("Written to")
+    [sheet] = night.profile.exports.glob("hand-over*.md")
+    assert f"- {quoted(typed)}\n" in sheet.read_text("utf-8")
+    assert quoted(typed) != typed
 
 
 async def test_the_next_person_takes_over_after_reading_to_the_end(night: Application) -> None:

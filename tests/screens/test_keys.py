@@ -50,8 +50,13 @@ def test_every_row_of_the_table_is_bound_somewhere() -> None:
     assert {action.id for action in ACTIONS} == {binding.id for _, binding in BINDINGS}
 
 
-def test_only_pausing_and_leaving_have_priority_over_an_open_gate() -> None:
-    assert {binding.id for _, binding in BINDINGS if binding.priority} == {"app.pause_now", "app.quit_now"}
+def test_only_pausing_leaving_and_a_lesson_have_priority_over_an_open_gate() -> None:
+    assert {binding.id for _, binding in BINDINGS if binding.priority} == {
+        "app.pause_now",
+        "app.quit_now",
+        "app.hint",
+        "app.lesson",
+    }
 
 
 def test_scopes_that_live_together_name_every_scope() -> None:

@@ -170,3 +170,12 @@ def test_the_dashboard_line_counts_what_needs_a_person_and_calls_nothing_fine() 
     aside = TriageItem(key="b", item_class=ItemClass.INFO, title="t", suppressed="snoozed")
     assert [count.text for count in needs(TriageList(at=NOW, items=(p0, aside)))] == ["1 P0", "1 needs a person"]
     assert [count.text for count in needs(TriageList(at=NOW))] == ["nothing known needs a person"]
+
+
+def test_all_clear_is_no_doubt() -> None:
+    bar = counts(TriageList(at=NOW, items=(), words=("deploys 24h 1", "all clear")))
+    assert bar.alert == ""
+    assert [(count.text, count.mark) for count in bar.counts] == [
+        ("deploys 24h 1", Mark.NONE),
+        ("all clear", Mark.OK),
+    ]

@@ -9,7 +9,7 @@ import pytest
 
 from stas_tui.screens.dialogs import ShowText
 from stas_tui.screens.help import HelpScreen
-from stas_tui.screens.numbers_page import NOTHING, numbers_text
+from stas_tui.triage.counted import NOTHING, numbers_text
 from stas_tui.wiring import Application
 from storage.clock import DAY, HOUR, MINUTE, SECOND, ManualClock
 from storage.records import Json
@@ -30,6 +30,7 @@ def night(tmp_path: Path) -> Iterator[Application]:
 def counted(hours: int, **more: object) -> Json:
     return {
         "hours": hours,
+        "recorded_s": hours * 3_600,
         "gates": 12,
         "gates_per_hour": 0.5,
         "decided": 1,
@@ -55,7 +56,9 @@ def rows(text: str) -> dict[str, str]:
 
 
 def test_each_number_has_its_unit_and_its_window_beside_it() -> None:
-    text = numbers_text([counted(24), counted(168, gates=1, approvals=0)], began=NOW - 30 * DAY, now=NOW)
+    text = numbers_text(
+        [counted(24), counted(168, gates=1, gates_per_hour=0.01, approvals=0)], began=NOW - 30 * DAY, now=NOW
+    )
     assert rows(text) == {
         "Gates asked for": "12 gates in 1d 1 gate in 7d",
         "How often": "0.5 an hour in 1d 0.01 an hour in 7d",
@@ -72,17 +75,19 @@ def test_each_number_has_its_unit_and_its_window_beside_it() -> None:
 
 
 def test_a_young_record_counts_only_what_is_recorded() -> None:
-    text = numbers_text([counted(24), counted(168)], began=NOW - 12 * MINUTE, now=NOW)
+    young = {"recorded_s": 12 * 60, "gates_per_hour": None}
+    text = numbers_text([counted(24, **young), counted(168, **young)], began=NOW - 12 * MINUTE, now=NOW)
     assert rows(text)["Gates asked for"] == "12 gates in 12m", "a day and a week would claim what nobody recorded"
     assert rows(text)["How often"] == "too early after 12m"
     assert rows(text)["P0 without an owner"] == "13m in all", "what waits may be older than the record"
     assert "What was before that is not known." in text
-    partly = numbers_text([counted(24), counted(168)], began=NOW - 2 * DAY, now=NOW)
+    partly = numbers_text([counted(24), counted(168, recorded_s=48 * 3_600)], began=NOW - 2 * DAY, now=NOW)
     assert rows(partly)["Gates asked for"] == "12 gates in 1d 12 gates in 2d"
 
 
 def test_absence_has_a_word() -> None:
-    text = numbers_text([counted(24, median_decide_s=None, approvals=0)], began=NOW - 2 * HOUR, now=NOW)
+    none = {"median_decide_s": None, "approvals": 0, "recorded_s": 2 * 3_600}
+    text = numbers_text([counted(24, **none)], began=NOW - 2 * HOUR, now=NOW)
     assert rows(text)["Median time to decide"] == "nothing decided in 2h"
     assert rows(text)["Approved in under 3 s"] == "nothing approved in 2h"
     assert numbers_text([counted(24)], began=None, now=NOW) == NOTHING

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from storage.check_records import Verdict
-from storage.clock import HOUR, MINUTE
+from storage.check_records import CheckResult, Verdict
+from storage.clock import DAY, HOUR, MINUTE
 from storage.records import Finding
-from storage.watch_records import SourceKind
+from storage.watch_records import Deploy, SourceKind
 from tests.door.shop import BASE, PERSON, T0, Shop, commit, git
+from tests.steps.checking import Checked
 from tests.steps.outside import after, declared, healthy, land, probe, probed, says, step, walk, watched
 
 UP, DOWN = "CREATE TABLE t (id INTEGER PRIMARY KEY);\n", "DROP TABLE t;\n"
@@ -36,7 +38,7 @@ def test_V6_probes_since_the_merge_that_found_nothing_settle_it(shop: Shop) -> N
     declared(shop)
     probed(shop)
     found = told(shop, sha)["isolation"]
-    assert (found.verdict, found.reason) == ("ok", "7 probes since the merge, no foreign row")
+    assert (found.verdict, found.reason) == ("ok", "7 probes since the deployment, no foreign row")
     assert [proof.ref for proof in found.evidence][:2] == [sha, "D10 acme"]
     assert len(found.evidence) == 1 + 7
     assert entry(shop, sha)["settled"]
@@ -100,6 +102,74 @@ def test_V6_a_flag_that_a_person_accepted_is_no_good_news(shop: Shop) -> None:
     assert (found.verdict, found.reason) == ("degraded", "D12 is flagged and accepted by a person")
 
 
+def deployed(shop: Shop, sha: str, at: int) -> None:
+    fields = {"key": "shop/1", "project_id": "shop", "what": "rollout", "environment": "live", "state": "success"}
+    says(shop, SourceKind.DEPLOYS, Deploy(sha=sha, at=at, **fields))
+
+
+def test_V6_probes_from_before_the_deployment_looked_at_the_old_version(shop: Shop) -> None:
+    sha = healthy(watched(shop))
+    declared(shop)
+    probed(shop)
+    shop.later(5)
+    for kind in (SourceKind.PROBES, SourceKind.METRICS):
+        says(shop, kind, *([probe(version=sha, expected_version=sha)] if kind is SourceKind.PROBES else []))
+    deployed(shop, sha, shop.clock.now() - MINUTE)
+    found = told(shop, sha)["isolation"]
+    assert (found.verdict, found.reason) == ("unknown", "not checked since the deployment: D10, D11, D12, P2")
+
+
+def test_V6_while_another_version_runs_clean_probes_are_no_news_of_this_one(shop: Shop) -> None:
+    sha = healthy(watched(shop))
+    declared(shop)
+    probed(shop)
+    says(shop, SourceKind.PROBES, probe(version="0" * 40, expected_version=sha))
+    found = told(shop, sha)["isolation"]
+    assert found.verdict == "unknown"
+    assert found.reason.startswith("not deployed yet, as far as is known: 7 probes since the deployment")
+
+
+def held(checked: Checked) -> None:
+    """D10 of every tenant, verified an hour ago by what is declared now, and D1."""
+    rounds, now = checked.shop.app.rounds, checked.shop.clock.now()
+    run = rounds.checks.begin("shop", ["D1", "D10"], tenancy=rounds.subject("shop").tenancy)
+    for check, tenant in (("D1", ""), ("D10", "acme"), ("D10", "globex")):
+        result = CheckResult(
+            check=check, project_id="shop", tenant=tenant, verdict=Verdict.VERIFIED, reason="sound", live=True,
+            started_at=now - HOUR, ended_at=now - HOUR, expires_at=now + DAY,
+        )  # fmt: skip
+        rounds.checks.put(run, result)
+    rounds.checks.end(run, "done")
+
+
+@pytest.mark.parametrize("merged", [True, False])
+def test_V6_step_9_asks_the_probes_again_after_a_merge_although_their_answers_hold(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, merged: bool
+) -> None:
+    monkeypatch.setenv("CORE_FILE", str(tmp_path / "looked-at"))
+    monkeypatch.setenv("PYTHONUTF8", "1")
+    checked = Checked(shop, tmp_path / "looked-at")
+    checked.declare()
+    checked.says("sound")
+    held(checked)
+    if merged:
+        land(shop, "fresh", shop.clock.now() - 10 * MINUTE)
+    assert {"D1", "D10"}.isdisjoint(shop.app.rounds.due("shop"))
+    asked: list[str] = []
+    small = shop.app.rounds.command
+    assert small is not None
+
+    def command(project: str, checks: Sequence[str], pulse_id: str | None) -> Sequence[str]:
+        asked.extend(checks)
+        return small(project, checks, pulse_id)
+
+    shop.app.rounds.command = command
+    checked.to_step()
+    checked.finish()
+    assert ("D10" in asked, "D1" in asked) == (merged, False)
+    assert len(asked) == len(set(asked))
+
+
 # V5 -------------------------------------------------------------------------------------------------
 
 
@@ -156,3 +226,15 @@ def test_V5_once_the_new_version_runs_everywhere_the_database_must_be_at_the_hea
     found = told(shop, sha)["schema"]
     assert found.verdict == verdict, found.reason
     assert found.evidence[1].ref == "V5"
+
+
+def test_V5_a_check_of_ours_that_breaks_is_unknown_and_the_rest_of_the_merge_is_told(shop: Shop) -> None:
+    healthy(watched(shop))
+    live(shop, "0001").write_bytes(b"")
+    declared(shop)
+    tenancy = shop.profile.tenancy_file("shop")
+    tenancy.write_text(f'{tenancy.read_text()}[database]\nsqlite = "{"x" * 5000}"\n')
+    found = told(shop, migrated(shop))
+    assert found["schema"].verdict == "unknown"
+    assert "the check broke" in found["schema"].reason
+    assert found["isolation"].verdict == "unknown"

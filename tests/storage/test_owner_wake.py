@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,16 @@ def test_a_ring_ends_a_wait_that_is_under_way(directory: Path) -> None:
         timer.start()
         assert ear.wait(30)
         timer.join()
+
+
+def test_the_end_of_listening_ends_a_wait_that_is_under_way(directory: Path) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with Bell(directory).listen() as ear:
+            waiting = pool.submit(ear.wait, 30)
+            while not waiting.running():
+                pass
+        waiting.result(10)
+    assert list(directory.iterdir()) == []
 
 
 def test_dead_sockets_are_removed(directory: Path) -> None:

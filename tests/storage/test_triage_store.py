@@ -347,8 +347,9 @@ def test_the_numbers_count_what_the_record_holds(desk: Desk, triage: Triage) -> 
     found = numbers(desk.journal, since=now - 4 * HOUR, until=now + 1)
     assert found == {
         "hours": 4.0,
+        "recorded_s": 2 * 3_600 + 60,
         "gates": 3,
-        "gates_per_hour": 0.75,
+        "gates_per_hour": 1.49,
         "decided": 2,
         "median_decide_s": 60.0,
         "expired": found["expired"],
@@ -359,5 +360,7 @@ def test_the_numbers_count_what_the_record_holds(desk: Desk, triage: Triage) -> 
         "unowned_p0_s": 90.0,
     }
     assert found["expired"] >= 1
+    young = numbers(desk.journal, since=now - 4 * HOUR, until=now - 2 * HOUR)
+    assert (young["recorded_s"], young["gates_per_hour"]) == (60, None), "a minute is too early for an hour"
     nothing = numbers(desk.journal, since=now + HOUR, until=now + 2 * HOUR)
     assert (nothing["gates"], nothing["median_decide_s"]) == (0, None), "no decision is no fast decision"

@@ -27,7 +27,7 @@ def listed(items: list[TriageItem], *notes: TriageNote, now: int = NOW, **more: 
     """The list with every source well, as of `now`."""
     values: dict[str, Any] = {
         "sources": [status(s.name, s.kind, s.state, at=now, asked_at=now) for s in healthy()],
-        "watcher_alive": True,
+        "blind": None,
         "configured": ALL_KINDS,
         "now": now,
         **more,

@@ -59,9 +59,9 @@ def test_a_snoozed_item_is_below_until_its_time() -> None:
 def test_a_snooze_until_an_event_says_which() -> None:
     one = item(priority=Priority.P2)
     event = note(snooze=snooze(ends_in=None, event="ci:ledger/9f2c"))
-    assert rows(listed([one], event))["alert:1"].suppressed == "snoozed until ci:ledger/9f2c"
+    assert rows(listed([one], event))["alert:1"].suppressed == "snoozed until CI of 9f2c in ledger has finished"
     both = note(snooze=snooze(event="next pulse"))
-    assert rows(listed([one], both))["alert:1"].suppressed == "snoozed until 12:06Z or next pulse"
+    assert rows(listed([one], both))["alert:1"].suppressed == "snoozed until 12:06Z or the next pulse"
     nothing = note(snooze=snooze(ends_in=None))
     assert above(listed([one], nothing)) == ["alert:1"], "a snooze without an end puts nothing aside"
 

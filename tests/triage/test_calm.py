@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from stas_tui.health.belief import NOT_RUNNING
 from stas_tui.triage.arrange import calm
-from stas_tui.triage.words import WATCHED
+from stas_tui.triage.words import WATCHED, Blind
 from storage.clock import HOUR, MINUTE
 from storage.records import DataState
 from storage.triage_records import TriageList
@@ -47,7 +48,8 @@ def test_E5_with_any_source_dead_nothing_is_all_clear(kind: SourceKind, state: D
     ("more", "word"),
     [
         ({"sources": healthy(), "now": NOW + HOUR}, "alerts stale 1h"),
-        ({"watcher_alive": False}, "watcher dead"),
+        ({"blind": Blind.of(NOT_RUNNING)}, "watcher dead"),
+        ({"blind": Blind("watcher silent", "Nobody asks the sources")}, "watcher silent"),
         ({"configured": frozenset({SourceKind.PROBES})}, "no alert source"),
         ({"configured": frozenset()}, "no alert source"),
         ({"sources": [*healthy(SourceKind.ALERTS), status(replayed=True)]}, "alerts replayed"),

@@ -10,6 +10,7 @@ import pytest
 
 from stas_tui.notify.base import Delivered, DirectMessage, NotifyUncertain
 from stas_tui.triage.desk import TriageRefused
+from stas_tui.triage.eyes import Eyes, Seen
 from storage.clock import DAY, MINUTE
 from storage.records import ActionState, Mode
 from storage.watch_records import Probe, SourceKind
@@ -330,3 +331,21 @@ def test_an_escalated_endpoint_ends_when_it_answers_well_again(bench: Bench) -> 
     answers("ok")
     (line,) = bench.desk.tick()
     assert line.endswith("ended: resolved.")
+
+
+def test_a_line_is_not_lost_to_a_tick_that_comes_while_it_is_written(bench: Bench) -> None:
+    key = bench.alert()
+    ticking = bench.desk._ticking
+    told: list[str] = []
+
+    class Meanwhile(Eyes):
+        """Another thread ticks just when somebody looks for what the line is about."""
+
+        def recent(self) -> Seen:
+            told.extend(ticking.tick())
+            return super().recent()
+
+    ticking._eyes = Meanwhile(bench.desk._parts)
+    bench.desk.escalate(key, by="ann")
+    told.extend(ticking.tick())
+    assert [line for line in told if line.startswith("Escalated: ")]

@@ -201,14 +201,14 @@ def test_a_board_that_cannot_be_read_keeps_its_tasks_and_says_so(bench: Bench, m
     assert states(bench)["board"] == (DataState.ERROR, "The board does not answer.")
 
 
-def test_a_watch_database_that_is_gone_is_a_dead_source_and_not_calm(bench: Bench) -> None:
+def test_a_watch_database_that_is_gone_is_nobody_asked_and_not_calm(bench: Bench) -> None:
     key = bench.alert()
     bench.desk.own([key], by="ann")
     bench.profile.watch_db.unlink()
     rows = states(bench)
-    assert rows["alertmanager"][0] is DataState.ERROR
+    assert rows["alertmanager"] == (DataState.UNKNOWN, "never asked")
     shown = bench.list()
-    assert shown.dead
+    assert {"watcher", "alertmanager"} <= set(shown.dead)
     assert "all clear" not in " ".join(shown.words)
 
 

@@ -156,7 +156,28 @@ def test_only_a_row_in_time_from_a_living_watcher_is_believed(bench: Bench, dead
     gone = (DataState.STALE, "nobody asks it: the watcher does not run", True)
     silent = (DataState.STALE, "nobody asks it: the watcher gave no sign of life for 1m", True)
     assert list(words.values()) == [gone, gone, (DataState.OK, "", False), silent]
-    assert bench.item("source:watcher").word == "dead", "who is silent does not ask"
+    item = bench.item("source:watcher")
+    assert (item.word, item.title) == (
+        "silent",
+        "Nobody asks the sources: the watcher gave no sign of life for 1m",
+    ), "it is there and does not ask"
+    assert "watcher silent" in bench.list().words
+    fill(bench, dead, {"alertmanager": good}, ("dead", 0))
+    item = bench.item("source:watcher")
+    assert (item.word, item.title) == ("dead", "Nobody asks the sources: the watcher does not run")
+    assert "watcher dead" in bench.list().words
+
+
+def test_a_watch_that_cannot_be_read_is_no_dead_watcher(tmp_path: Path) -> None:
+    with Bench(tmp_path, more=MORE) as bench:
+        bench.say([])
+        bench.profile.watch_db.write_bytes(b"no database at all, and longer than a header " * 400)
+        item = bench.item("source:watcher")
+        assert item.word == "unreadable"
+        assert item.title.startswith("What the sources said cannot be read: ")
+        assert "watcher" not in item.title
+        assert "watch unreadable" in bench.list().words
+        assert "all clear" not in bench.list().words
 
 
 def test_a_recording_that_cannot_be_read_is_an_error_in_every_face(tmp_path: Path) -> None:

@@ -297,7 +297,7 @@ def test_gates_that_are_deferred_halted_overdue_or_unknown() -> None:
 
 
 def test_a_gate_without_a_title_is_named_by_its_tool() -> None:
-    assert only(gates=[gate(revision=None)]).title == "a call of open_pull_request"
+    assert only(gates=[gate(revision=None)]).title == "a call of «open pull request»"
 
 
 def test_urgent_messages_of_known_agents_are_trusted_and_others_are_unverified() -> None:

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stas_tui.health.belief import NOT_RUNNING
 from stas_tui.triage.gather import Sight, gather
 from stas_tui.triage.identity import LONGEST, message_key
+from stas_tui.triage.words import Blind
 from storage.clock import MINUTE, SECOND
 from storage.records import DataState
 from storage.triage_records import ItemClass, TriageItem
@@ -56,11 +58,11 @@ def test_a_good_answer_that_nobody_renewed_is_stale() -> None:
 
 def test_a_dead_watcher_is_one_item_and_not_one_for_each_source() -> None:
     sources = [status(f"{kind.value}-1", kind, DataState.STALE) for kind in SourceKind]
-    items = seen(sources=sources, watcher_alive=False)
+    items = seen(sources=sources, blind=Blind.of(NOT_RUNNING))
     assert {"source:watcher", "source:inbox-1", "source:board-1"} <= set(items)
     assert "source:alerts-1" not in items
     assert len(items["source:watcher"].evidence) == items["source:watcher"].count > 1
-    assert seen(sources=[], watcher_alive=False, configured=frozenset()) == {}, (
+    assert seen(sources=[], blind=Blind.of(NOT_RUNNING), configured=frozenset()) == {}, (
         "nobody is needed where nothing is asked"
     )
 

@@ -9,7 +9,7 @@ import pytest
 
 from stas_tui.triage.events import NEXT_PULSE, event_words, parse
 from storage.clock import MINUTE
-from storage.records import Message, MessageType, Priority, PullRequest, Trust
+from storage.records import DataState, Message, MessageType, Priority, PullRequest, Trust
 from storage.watch_records import Check, Deploy, SourceKind
 from tests.triage.bench import Bench
 from tests.triage.samples import HOSTILE
@@ -189,3 +189,17 @@ def test_whatever_is_offered_can_be_waited_for(bench: Bench) -> None:
         lease = bench.note(key).lease
         assert lease is not None
         assert lease.waits_for == event
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_checks_of_which_nobody_can_ever_tell_are_not_waited_for(tmp_path: Path, told: bool) -> None:
+    """Required checks of a project without a forge: the source is there, and says that it cannot be asked."""
+    with Bench(tmp_path, more='[project.ci]\nrequired = ["unit"]\n') as bench:
+        landed(bench)
+        if not told:
+            with bench.app.watch.store.write() as conn:
+                conn.execute("delete from source where name = 'ci:shop'")
+            bench.say(None, name="ci:shop", kind=SourceKind.CI, state=DataState.UNKNOWN, reason="no repository")
+        bench.clock.advance(MINUTE)
+        key = bench.alert()
+        assert list(offered(bench, key)) == ([f"ci:shop/{SHA}"] if told else [])

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rich.segment import Segment
+
 from tests.widgets import samples
 from tests.widgets.tiny import Holder, screen_text, settled
 from widgets.detail import Detail, DetailModel
@@ -155,6 +157,27 @@ async def test_search_walks_the_matches_also_across_wrapped_rows() -> None:
         assert "needle" in screen_text(app)
         assert "2 of 2" not in screen_text(app)
         assert view.search("nothing like it") == 0
+
+
+async def test_a_line_of_a_text_can_be_marked_and_is_brought_into_view() -> None:
+    view = TextView("x" * 200 + "\n" + "\n".join(f"line {n}" for n in range(1, 90)))
+    app = Holder(view)
+    async with app.run_test(size=(40, 10)) as pilot:
+        await pilot.pause()
+        view.mark_line(60)
+        await pilot.pause()
+        assert "line 60" in screen_text(app)
+        assert "1 of 1" not in screen_text(app)
+        marked = [segment.text for y in range(10) for segment in view.render_line(y) if _underlined(segment)]
+        assert "".join(marked).strip() == "line 60"
+        top = view.top
+        view.mark_line(90)
+        view.mark_line(-1)
+        assert view.top == top
+
+
+def _underlined(segment: Segment) -> bool:
+    return segment.style is not None and bool(segment.style.underline)
 
 
 async def test_a_text_of_a_megabyte_in_one_line_opens() -> None:

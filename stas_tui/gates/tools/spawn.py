@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stas_tui.executors.base import ExecutorError, RunRequest
-from stas_tui.executors.command import trailer
+from stas_tui.executors.trailer import trailer
 from stas_tui.executors.verify import verification_commands
 from stas_tui.gates import policy
 from stas_tui.gates.contract import BadCall, Call, Effect, NotDone, Plan, Refusal, RiskLine, Shown, deny, lock

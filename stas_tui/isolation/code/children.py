@@ -20,6 +20,7 @@ from stas_tui.isolation.code.worker import READY, packed
 
 FILE_S = 30.0
 """Seconds that one file may take."""
+WORKER = "stas_tui.isolation.code.worker"
 START_S = 60.0
 """Seconds that a child may take until it can read."""
 _KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
@@ -34,14 +35,15 @@ class ReaderBroken(RuntimeError):
 
 
 def read_in_children(
-    items: Iterable[Item], words: Words, count: int, *, argv: list[str] | None = None, file_s: float = FILE_S
+    items: Iterable[Item], words: Words, count: int, *, argv: list[str] | None = None, file_s: float | None = None
 ) -> Iterator[tuple[str, Facts]]:
     """(blob hash, facts) of every item, in any order. Closing the iterator ends the children."""
     todo: queue.Queue[Item | None] = queue.Queue(maxsize=4 * count)
     done: queue.SimpleQueue[tuple[str, Facts] | BaseException] = queue.SimpleQueue()
     over = threading.Event()
     children = [
-        _Child(words, argv or [sys.executable, "-m", "stas_tui.isolation.code.worker"], file_s) for _ in range(count)
+        _Child(words, argv or [sys.executable, "-m", WORKER], FILE_S if file_s is None else file_s)
+        for _ in range(count)
     ]
     threads = [threading.Thread(target=_work, args=(child, todo, done, over), daemon=True) for child in children]
     for thread in threads:

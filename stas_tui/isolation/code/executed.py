@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from stas_tui.isolation.base import LIVE_MS, World, unknown
 from stas_tui.isolation.code import executed_sql
+from stas_tui.isolation.code.postgres_log import LogUnreadable
 from stas_tui.isolation.code.sql.schema import Schema, declared, plain
 from stas_tui.isolation.code.sql.scope import Use, uses_of, version
 from stas_tui.isolation.code.sql.text import NotUnderstood, masked, touches_rows
-from stas_tui.isolation.code.statement_log import MOST_SHAPES, LogUnreadable, Ran, Window, read_log
+from stas_tui.isolation.code.statement_log import MOST_SHAPES, Ran, Window, read_log
 from stas_tui.isolation.database.live import DRY, Live, NotUsable, Refused, open_live
 from storage.check_records import CheckResult, Lead, Verdict
 
 if TYPE_CHECKING:
-    from stas_tui.isolation.database.model import Catalogue
+    from stas_tui.isolation.database.model import Catalogue, Relation, Role
     from stas_tui.isolation.declared import Database, Tenancy
 
 CHECK = "Q4"
+LONG = 10_000
+"""Characters from which on a statement may take a while."""
+MOST_LEADS = 200
+"""Leads that stand with a result; the counts speak of all of them."""
 LEAST_CALLS = 10
 """Executions that each tenant table must have in the window, or nothing was seen of it."""
 
@@ -119,11 +124,15 @@ def _schema(live: Live, tenancy: Tenancy, database: Database) -> tuple[Schema, s
     if live.world.dry:
         return declared(tenancy), "", ""
     where = f"PostgreSQL {catalogue.version}, database {catalogue.database} as {catalogue.account}"
-    return known(catalogue, tenancy), where, catalogue.database
+    return known(catalogue, tenancy, [database.app_role]), where, catalogue.database
 
 
-def known(catalogue: Catalogue, tenancy: Tenancy) -> Schema:
-    """Columns, keys and references of a catalogue, together with what is declared."""
+def known(catalogue: Catalogue, tenancy: Tenancy, roles: Iterable[str]) -> Schema:
+    """Columns, keys and references of a catalogue, together with what is declared.
+
+    Tables count as filtered by the database if their policies apply to each of these roles, as far as they are known.
+    """
+    who = [catalogue.roles[name] for name in roles if name in catalogue.roles]
     columns: dict[str, frozenset[str]] = {}
     unique: dict[str, tuple[frozenset[str], ...]] = {}
     references: dict[str, frozenset[str]] = {}
@@ -137,9 +146,14 @@ def known(catalogue: Catalogue, tenancy: Tenancy) -> Schema:
             if index.unique and not index.partial and not index.expressions and all(index.columns)
         )
         references[table] = frozenset(c for one in relation.references if len(one.columns) == 1 for c in one.columns)
-        if relation.rls:
+        if relation.rls and not any(_past_policies(role, relation) for role in who):
             secured.add(table)
     return declared(tenancy, columns_of=columns, unique=unique, references=references, secured=frozenset(secured))
+
+
+def _past_policies(role: Role, relation: Relation) -> bool:
+    """Whether no policy of a table applies to a role: superusers, BYPASSRLS, and its owner unless that is forced."""
+    return role.superuser or role.bypass or (relation.owner == role.name and not relation.forced)
 
 
 def _statistics(live: Live, database: Database) -> Window:
@@ -184,21 +198,43 @@ def _not_loaded(error: Refused) -> Refused:
 # the rule ------------------------------------------------------------------------------------------
 
 
+class Counted(Protocol):
+    """A statement that ran, and how often."""
+
+    sql: str
+    calls: int
+
+
+_Counted = TypeVar("_Counted", bound=Counted)
+
+
+def on_tenants(
+    world: World, statements: Sequence[_Counted], schema: Schema
+) -> Iterator[tuple[_Counted, list[Use] | NotUnderstood]]:
+    """The statements that touch tables of tenants with how each binds them, or why one was not understood.
+
+    Raises `Cancelled`.
+    """
+    for number, one in enumerate(statements, 1):
+        if number % 50 == 1 or len(one.sql) > LONG:
+            world.step(f"statement {number} of {len(statements)}")
+        try:
+            uses = [use for use in uses_of(one.sql, schema) if schema.belongs(use.table)]
+        except NotUnderstood as error:
+            if may_touch(one.sql, schema):
+                yield one, error
+            continue
+        if uses:
+            yield one, uses
+
+
 def _judge(world: World, window: Window, schema: Schema, *, enforced: bool) -> _Judged:
     judged = _Judged()
-    for number, ran in enumerate(window.statements):
-        if number % 50 == 0:
-            world.step(f"statement {number + 1} of {len(window.statements)}")
-        try:
-            uses = [use for use in uses_of(ran.sql, schema) if schema.belongs(use.table)]
-        except NotUnderstood as error:
-            if _may_touch(ran.sql, schema):
-                judged.statements += 1
-                judged.leads.append(_lead(ran, "", UNPARSED, f"a statement was not understood: {error}", accuses=False))
-            continue
-        if not uses:
-            continue
+    for ran, uses in on_tenants(world, window.statements, schema):
         judged.statements += 1
+        if isinstance(uses, NotUnderstood):
+            judged.leads.append(_lead(ran, "", UNPARSED, f"a statement was not understood: {uses}", accuses=False))
+            continue
         judged.executions += ran.calls
         for table in {use.table for use in uses}:
             judged.calls[table] = judged.calls.get(table, 0) + ran.calls
@@ -224,7 +260,7 @@ def _leads(ran: Ran, uses: list[Use], schema: Schema, judged: _Judged, *, enforc
         judged.bound += 1
 
 
-def _may_touch(sql: str, schema: Schema) -> bool:
+def may_touch(sql: str, schema: Schema) -> bool:
     """Whether a statement that was not understood names a table of tenants; without a catalogue any may."""
     tables = [table for table in {*schema.columns_of, *schema.scoped, *schema.parents} if schema.belongs(table)]
     text = masked(sql).lower()
@@ -253,6 +289,9 @@ def _result(
     tables = sorted(t for t in {*schema.columns_of, *schema.scoped, *schema.parents} if schema.belongs(t))
     seldom = [table for table in tables if judged.calls.get(table, 0) < LEAST_CALLS]
     reason = _missing(window, judged, tables, seldom, now)
+    if judged.enforced and not (world.tenancy and world.tenancy.database and world.tenancy.database.app_role):
+        beside = f"{judged.enforced} statements rest on policies; declare `app_role`, to which they must apply"
+        reason = f"{reason}; {beside}" if reason else beside
     flagged = judged.number(UNBOUND)
     verdict = Verdict.FLAGGED if flagged else Verdict.UNKNOWN if reason else Verdict.VERIFIED
     if flagged:
@@ -289,7 +328,7 @@ def _result(
             "tables_seldom_read": len(seldom),
         },
         control=f"{len(tables) - len(seldom)} of {len(tables)} tenant tables have at least {LEAST_CALLS} executions",
-        leads=tuple(sorted(judged.leads, key=lambda lead: order[lead.rule])),
+        leads=tuple(sorted(judged.leads, key=lambda lead: order[lead.rule])[:MOST_LEADS]),
         tool=version(),
         live=True,
     )

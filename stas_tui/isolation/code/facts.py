@@ -32,7 +32,7 @@ from typing import Any
 
 from stas_tui.isolation.code import models, routes, shared
 from stas_tui.isolation.code.function import FunctionReader, guard_of, held
-from stas_tui.isolation.code.parse import Unreadable, parse
+from stas_tui.isolation.code.parse import MOST_STEPS, Effort, Unreadable, parse
 from stas_tui.isolation.code.predicates import Names
 from stas_tui.isolation.code.query import Query
 from stas_tui.isolation.code.shapes import tail
@@ -76,6 +76,7 @@ class _File:
         self._lines = source.split("\n")
         self._hinted = routes.hints(source)
         self._constants: dict[str, ast.expr] = {}
+        self._effort = Effort(MOST_STEPS)
         self._facts: Facts = {}
         self._bound: dict[str, int] = {}
 
@@ -83,7 +84,7 @@ class _File:
         """Read the whole file."""
         for statement in self._tree.body:
             self._top(statement)
-        main = FunctionReader(None, self._words, self._lines, self._constants)
+        main = FunctionReader(None, self._words, self._lines, self._constants, self._effort)
         main.block([s for s in self._tree.body if not isinstance(s, ast.Import | ast.ImportFrom)])
         self._calls(main)
         self._keep(main, "", self._tree, self._tree.body)
@@ -150,7 +151,7 @@ class _File:
             self._facts.setdefault("d", {})[node.name] = kept
         if (task := shared.task_of(node, self._words)) is not None:
             self._add("j", task)
-        reader = FunctionReader(node, self._words, self._lines, self._constants, outer)
+        reader = FunctionReader(node, self._words, self._lines, self._constants, self._effort, outer)
         reader.block(node.body)
         self._routes(found, reading=bool(reader.reader.queries))
         self._keep(reader, name, node, node.body, serves=any(not routes.plainly_asks(route) for route in found))
@@ -231,11 +232,12 @@ class _File:
         """Queries that are not bound everywhere, and how many are, by their models."""
         open_: list[Facts] = []
         bound: dict[str, int] = {}
+        users = _users(reader.reader.queries)
         for query in reader.reader.queries:
             if query.text:
                 open_ += classified(reader, query, self._words)
             elif query.models and (query.filtered or not query.helper):
-                outers = _around(query, reader.reader.queries)
+                outers = _around(query, users, self._effort)
                 if any(reader.bound(outer) for outer in outers):
                     continue
                 if reader.bound(query):
@@ -275,16 +277,27 @@ _DEFS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
-def _around(query: Query, queries: list[Query]) -> list[Query]:
+def _users(queries: list[Query]) -> dict[Query, list[Query]]:
+    """Queries, to those that have them inside."""
+    found: dict[Query, list[Query]] = {}
+    for query in queries:
+        for used in query.uses:
+            for inner in (used, *used.also):
+                found.setdefault(inner, []).append(query)
+    return found
+
+
+def _around(query: Query, users: dict[Query, list[Query]], effort: Effort) -> list[Query]:
     """Every query that a query stands in, however deep."""
-    found = [query]
-    for inner in found:
-        found += [
-            other
-            for other in queries
-            if other not in found and any(inner is used or inner in used.also for used in other.uses)
-        ]
-    return found[1:]
+    found = {query: None}
+    todo = [query]
+    for inner in todo:
+        effort.spend()
+        for outer in users.get(inner, ()):
+            if outer not in found:
+                found[outer] = None
+                todo.append(outer)
+    return todo[1:]
 
 
 def _dependency(asked: Facts) -> Facts:

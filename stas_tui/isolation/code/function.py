@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from stas_tui.isolation.code.lists import listed
+from stas_tui.isolation.code.parse import Effort
 from stas_tui.isolation.code.predicates import Names
 from stas_tui.isolation.code.query import Binding, Query, Test
 from stas_tui.isolation.code.reader import Reader
@@ -46,6 +47,7 @@ class FunctionReader:
         words: Words,
         lines: list[str],
         constants: dict[str, ast.expr],
+        effort: Effort,
         outer: Names | None = None,
     ) -> None:
         self.words = words
@@ -58,7 +60,7 @@ class FunctionReader:
             for argument, default in arguments(node):
                 self.names.params[argument.arg] = may_be_missing(argument, default)
                 self.names.locals.pop(argument.arg, None)
-        self.reader = Reader(words, self.names, lines, constants)
+        self.reader = Reader(words, self.names, lines, constants, effort)
         self.inner: list[_Def | ast.ClassDef] = []
         self.returned: list[Query] = []
         self.loops = ""
@@ -211,6 +213,7 @@ class FunctionReader:
 
     def bound(self, query: Query, seen: tuple[Query, ...] = ()) -> str:
         """How a query is held to a tenant wherever it runs; empty if it is not, or only sometimes."""
+        self.reader.effort.spend(1 + len(seen))
         for binding in query.bindings:
             if self._conditional(binding) is None:
                 return binding.how
@@ -235,6 +238,7 @@ class FunctionReader:
 
     def returned_early(self, query: Query) -> tuple[str, int, bool] | None:
         """The same for a query that is left open where a twin of it before holds to the tenant if there is one."""
+        self.reader.effort.spend(1 + len(self.reader.queries) // 8)
         for other in self.reader.queries:
             if other is query or not set(other.models[:1]) & set(query.models[:1]) or not self.bound(other):
                 continue

@@ -119,7 +119,9 @@ def _sent(known: Known, path: str, function: Facts) -> Iterator[Lead]:
         beside = sent.get("b", [])
         if not sent.get("n") or not ("s" in function or "B" in function) or known.words.is_staff(path, function["q"]):
             continue
-        if function.get("g") or any(n == "compared" or n.endswith("()") or n in CALLERS for n in beside):
+        if function.get("g", "").endswith("()") or any(
+            n == "compared" or n.endswith("()") or n in CALLERS for n in beside
+        ):
             continue
         text = f"{function['q']} reads {sent['n']} from what the client sent ({sent['w']}) and holds it against nothing"
         yield Lead(

@@ -8,6 +8,9 @@ import warnings
 
 LARGEST = 2 * 1024 * 1024
 """Bytes of a file that is read; a larger one is generated or no code."""
+TOO_LARGE = f"it is larger than {LARGEST // 1024 // 1024} MB"
+MOST_STEPS = 200_000
+"""Steps that reading one file may take; files of public applications take less than 2,000."""
 
 _NAMES = r"[A-Za-z_][\w.]*"
 _EXCEPT = re.compile(rf"^(\s*except\*?\s+)({_NAMES}(?:\s*,\s*{_NAMES})+)(\s*,?\s*:)", re.MULTILINE)
@@ -16,13 +19,28 @@ _ALIAS = re.compile(r"^(\s*)type\s+(\w+)\s*(\[[^\n=]*\])?\s*=", re.MULTILINE)
 
 
 class Unreadable(Exception):
-    """A file that could not be parsed; the text says why, as a clause."""
+    """A file that could not be parsed or read to its end; the text says why, as a clause."""
+
+
+class Effort:
+    """How many steps the reading of one file may still take: the same file ends at the same step everywhere."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, steps: int) -> None:
+        self._left = steps
+
+    def spend(self, steps: int = 1) -> None:
+        """Take steps. Raises `Unreadable` when there are none left."""
+        self._left -= steps
+        if self._left < 0:
+            raise Unreadable("its code refers to itself so often that reading it would take too long")
 
 
 def parse(data: bytes) -> ast.Module:
     """The tree of a file. Line numbers are those of the file. Raises `Unreadable`."""
     if len(data) > LARGEST:
-        raise Unreadable(f"it is larger than {LARGEST // 1024 // 1024} MB")
+        raise Unreadable(TOO_LARGE)
     try:
         return _tree(data)
     except SyntaxError as error:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from stas_tui.isolation.code.lists import listed
+from stas_tui.isolation.code.parse import Effort
 from stas_tui.isolation.code.query import Equal, Query, Test
 from stas_tui.isolation.code.shapes import (
     dotted,
@@ -46,8 +47,10 @@ class Names:
 class Predicates:
     """Reads conditions with the names of one function. `query_of` reads a query inside a condition."""
 
-    def __init__(self, words: Words, names: Names, query_of: Callable[[ast.expr], Query | None]) -> None:
-        self._words, self._names, self._query_of = words, names, query_of
+    def __init__(
+        self, words: Words, names: Names, query_of: Callable[[ast.expr], Query | None], effort: Effort
+    ) -> None:
+        self._words, self._names, self._query_of, self._effort = words, names, query_of, effort
         self.chosen: list[str] = []
         """Names whose absence takes a binding away inside one expression."""
         self.inside: list[Query] = []
@@ -56,6 +59,7 @@ class Predicates:
 
     def binds(self, node: ast.expr) -> str:
         """How a condition holds the query to a tenant; empty if it does not."""
+        self._effort.spend()
         self._depth += 1
         try:
             return self._binds(node) if self._depth < _DEPTH else "unseen"
@@ -110,8 +114,7 @@ class Predicates:
         return ""
 
     def _any(self, values: list[ast.expr]) -> str:
-        found = [self.binds(value) for value in values]
-        return next((how for how in found if how), "")
+        return _surest(self.binds(value) for value in values)
 
     def _all(self, values: list[ast.expr]) -> str:
         missing = [name for value in values if (name := self._asks_for_absence(value))]
@@ -148,8 +151,7 @@ class Predicates:
             self.inside.append(self._names.queries[name])
             return ""
         if name in self._names.lists:
-            found = [self.binds(entry) for entry, _ in self._names.lists[name]]
-            return next((how for how in found if how), "")
+            return _surest(self.binds(entry) for entry, _ in self._names.lists[name])
         if name in self._names.locals:
             return self.binds(self._names.locals[name])
         return "" if is_class(name) or name.isupper() else "unseen"
@@ -211,7 +213,7 @@ class Predicates:
     def _call(self, node: ast.Call) -> str:
         name = tail(node.func)
         if name in ("and_", "Q") or (name in ("has", "any") and isinstance(node.func, ast.Attribute)):
-            return self._any(node.args) or self.keywords(node)
+            return _surest((self._any(node.args), self.keywords(node)))
         if name == "or_":
             return self._all(node.args)
         if name in ("not_", "notin_", "not_in"):
@@ -249,22 +251,24 @@ class Predicates:
 
     def keywords(self, node: ast.Call) -> str:
         """How keyword arguments of `filter_by()` hold the query to a tenant."""
+        return _surest(self._keywords(node))
+
+    def _keywords(self, node: ast.Call) -> Iterator[str]:
         for keyword in node.keywords:
             if keyword.arg is None:
-                if how := self._mapping(keyword.value):
-                    return how
+                yield self._mapping(keyword.value)
                 continue
             parts = keyword.arg.split("__")
             if any(self._words.is_column(part) for part in parts):
                 if is_none(keyword.value) or self._words.is_column(self.column(keyword.value)):
                     continue
-                return f"{keyword.arg}="
-            if not self.contains(keyword.value) and (name := self.spoken(keyword.value)):
-                return f"{keyword.arg}={name}"
-        return ""
+                yield f"{keyword.arg}="
+            elif not self.contains(keyword.value) and (name := self.spoken(keyword.value)):
+                yield f"{keyword.arg}={name}"
 
     def _mapping(self, node: ast.expr) -> str:
         """How `**filters` holds the query to a tenant."""
+        self._effort.spend()
         if isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
                 if key is None and (how := self._mapping(value)):
@@ -291,6 +295,7 @@ class Predicates:
 
     def equalities(self, node: ast.expr) -> list[Equal]:
         """Columns that a condition holds equal to a value, where all of it must hold."""
+        self._effort.spend()
         match node:
             case ast.BoolOp(op=ast.And(), values=values):
                 return [found for value in values for found in self.equalities(value)]
@@ -370,3 +375,9 @@ class Predicates:
         if is_input(name) or isinstance(node, ast.Subscript):
             return "input", name
         return "row", name
+
+
+def _surest(hows: Iterable[str]) -> str:
+    """The first way that is seen to hold a query to a tenant, else that something unseen may."""
+    found = [how for how in hows if how]
+    return next((how for how in found if how != "unseen"), found[0] if found else "")

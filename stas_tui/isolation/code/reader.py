@@ -6,6 +6,7 @@ import ast
 import re
 
 from stas_tui.isolation.code.lists import listed
+from stas_tui.isolation.code.parse import Effort
 from stas_tui.isolation.code.predicates import Names, Predicates
 from stas_tui.isolation.code.query import Equal, Query, Test
 from stas_tui.isolation.code.shapes import SHOWN, model_of, tail, tenant_in
@@ -41,15 +42,17 @@ _NO_TEXT = re.compile(r"(^|_)(parse|string|param|params|log|format|vector|search
 class Reader:
     """Collects the queries of one function. `tests` holds the conditions of the place that is read now."""
 
-    def __init__(self, words: Words, names: Names, lines: list[str], constants: dict[str, ast.expr]) -> None:
-        self.words, self.names = words, names
-        self.texts = Texts(constants, names.locals, names.lists)
+    def __init__(
+        self, words: Words, names: Names, lines: list[str], constants: dict[str, ast.expr], effort: Effort
+    ) -> None:
+        self.words, self.names, self.effort = words, names, effort
+        self.texts = Texts(constants, names.locals, names.lists, effort)
         self.queries: list[Query] = []
         self.calls: list[ast.Call] = []
         self.tests: tuple[Test, ...] = ()
         self._lines = lines
         self._made: dict[int, Query | None] = {}
-        self.predicates = Predicates(words, names, self.value)
+        self.predicates = Predicates(words, names, self.value, effort)
 
     def line(self, number: int) -> str:
         """A line of the file without its indentation."""

@@ -17,19 +17,32 @@ if TYPE_CHECKING:
     from stas_tui.isolation.code.project import Read
 
 EXECUTED = "Q4"
-_SETTLES = {"Q1": "Q4", "Q2": "Q4", "Q3": "Q4", "Q5": "P4", "Q6": "P1", "Q7": "P7", "Q8": "J1"}
+MOST_LEADS = 500
+"""Leads that stand with a result; the reason and the counts speak of all of them."""
+_SETTLES = {
+    **dict.fromkeys(("Q1", "Q2", "Q3"), "Q4, which judges the statements that ran,"),
+    "Q5": "P4, which asks the running API,", "Q6": "P1, which asks the running API,",
+    "Q7": "P7, which asks the running API,", "Q8": "J1, which judges what workers ran,",
+}  # fmt: skip
 """Which check on the running thing would settle what reading cannot."""
 _SUBJECTS = {"Q1": "statements", "Q2": "statements", "Q3": "statements", "Q5": "routes", "Q6": "judged", "Q7": "keys"}
 _SAID = {
-    "Q1": "drop their tenant filter when an argument is missing",
-    "Q2": "read a tenant's table without the tenant that is at hand",
-    "Q3": "look up by a key that is unique in a tenant only",
-    "Q5": "take the tenant from the client and hold it against nothing",
-    "Q6": "ask nobody who calls",
-    "Q7": "are used without the tenant",
-    "Q8": "read a tenant's table and get no tenant",
-}
-_NOUNS = {"Q1": "queries", "Q2": "queries", "Q3": "queries", "Q5": "places", "Q6": "routes", "Q7": "keys", "Q8": "jobs"}
+    "Q1": ("drops its tenant filter when an argument is missing",
+           "drop their tenant filter when an argument is missing"),
+    "Q2": ("reads a tenant's table without the tenant that is at hand",
+           "read a tenant's table without the tenant that is at hand"),
+    "Q3": ("looks up by a key that is unique in a tenant only", "look up by a key that is unique in a tenant only"),
+    "Q5": ("takes the tenant from the client and holds it against nothing",
+           "take the tenant from the client and hold it against nothing"),
+    "Q6": ("asks nobody who calls", "ask nobody who calls"),
+    "Q7": ("is used without the tenant", "are used without the tenant"),
+    "Q8": ("reads a tenant's table and gets no tenant", "read a tenant's table and get no tenant"),
+}  # fmt: skip
+"""What a lead says of one, and of several."""
+_NOUNS = {
+    **dict.fromkeys(("Q1", "Q2", "Q3"), ("query", "queries")), "Q5": ("place", "places"),
+    "Q6": ("route", "routes"), "Q7": ("key", "keys"), "Q8": ("job", "jobs"),
+}  # fmt: skip
 
 
 def results(world: World) -> Iterator[CheckResult]:
@@ -88,27 +101,34 @@ def _result(world: World, check: str, read: Read, started: int) -> CheckResult:
         started_at=started,
         ended_at=world.clock.now(),
         counts={**counts, "leads": len(leads)},
-        leads=tuple(sorted(leads, key=lambda lead: not lead.accuses)),
+        leads=tuple(sorted(leads, key=lambda lead: not lead.accuses)[:MOST_LEADS]),
         tool=f"stas rules {RULES}, Python {platform.python_version()}",
     )
 
 
 def _reason(check: str, read: Read, leads: int, accusing: int) -> str:
-    noun, said = _NOUNS[check], _SAID[check]
     parts = []
     if accusing:
-        parts.append(f"{accusing} {noun} {said}")
+        parts.append(f"{_number(check, accusing)} {_SAID[check][accusing > 1]}")
     elif note := read.notes.get(check, ""):
         parts.append(note)
-    if leads > accusing:
-        parts.append(f"{leads - accusing} {noun} may {said.replace('are used', 'be used')}; a person must look")
+    if asked := leads - accusing:
+        whether = "it" if asked == 1 else "each of them"
+        parts.append(f"{_number(check, asked)} {_SAID[check][asked > 1]}; a person must say whether {whether} may")
     if not leads and not parts:
         seen = read.counts.get(check, {}).get(_SUBJECTS.get(check, "jobs"), 0)
+        kind = "routes" if check == "Q5" else _NOUNS[check][1]
         if seen:
-            parts.append(f"no lead in {seen} {noun}; reading never verifies, {_SETTLES[check]} would settle it")
+            parts.append(f"no lead in {seen} {kind}; reading never verifies, {_SETTLES[check]} would settle it")
         else:
-            parts.append(f"no {noun} were found in {read.files} files; {_SETTLES[check]} would settle it")
+            parts.append(f"{read.files} files were read and hold no {kind}; {_SETTLES[check]} would settle it")
     if read.unread_total:
-        first = next(iter(read.unread))
-        parts.append(f"{read.unread_total} files could not be parsed, {first} first")
+        first, why = next(iter(read.unread.items()))
+        few = "1 file" if read.unread_total == 1 else f"{read.unread_total} files"
+        more = "" if read.unread_total == 1 else " first"
+        parts.append(f"{few} could not be read, {first}{more}: {why}")
     return "; ".join(parts)
+
+
+def _number(check: str, number: int) -> str:
+    return f"{number} {_NOUNS[check][number != 1]}"

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from stas_tui.isolation.code.lists import listed
-from stas_tui.isolation.code.shapes import arguments, dotted, is_class, names_in, speaks_of, tail, text_of
-from stas_tui.isolation.code.words import Words, snake
+from stas_tui.isolation.code.shapes import arguments, dotted, is_class, names_in, tail, text_of
+from stas_tui.isolation.code.words import CALLERS, Words, snake
 
 METHODS = listed("get post put patch delete head options route api_route websocket")
 _VERBS = METHODS - {"route", "api_route"}
@@ -43,6 +43,8 @@ _HINTS = (
 )  # fmt: skip
 """Parts of texts without which no body looks at the caller."""
 _REQUEST = re.compile(r"(^|\.)(request|req|websocket)\.state\.")
+_CONTEXTS = frozenset({"request", "req", "g", "self", "websocket", "info"})
+"""Where frameworks keep who calls."""
 _PLAIN = listed(
     "UUID UUID4 Request Response Session AsyncSession Any Literal Path Query Body BackgroundTasks WebSocket"
     " UploadFile Decimal Optional List Dict None"
@@ -91,8 +93,9 @@ def routes_of(
     if not heads and owner is not None and node.name in _VERBS:
         own = [head for decorator in owner.decorator_list if (head := _head(decorator))]
         heads = [(path, node.name, router, call) for path, _, router, call in own]
+    asked = asks(node, words, hinted) if heads else {}
     for path, method, router, call in heads:
-        found = {"l": node.lineno, "p": path, "m": method, "v": router, "f": name, **asks(node, words, hinted)}
+        found = {"l": node.lineno, "p": path, "m": method, "v": router, "f": name, **asked}
         if sent := [name for name in found.pop("t", ()) if _may_be_sent(name, path, method, node, words)]:
             found["t"] = {tenant: beside(node, tenant, words) for tenant in sent}
         given = [*_dependencies(call), *_decorators(node)]
@@ -268,10 +271,32 @@ def beside(node: ast.AST, tenant: str, words: Words) -> list[str]:
                     found.add(f"{tail(part.func)}()")
         elif isinstance(part, ast.Compare):
             given = set(names_in(part))
+            sides = [part.left, *part.comparators]
+            if any(_in_context(inner, made) for side in sides for inner in ast.walk(side)):
+                found.add("compared")
             if tenant in given and len(given) > 1:
                 found |= given
-                found |= {"compared"} if any(speaks_of(side, words) for side in part.comparators) else set()
+                found |= {"compared"} if any(_is_the_callers(side, tenant, words) for side in sides) else set()
     return sorted(found - {tenant})
+
+
+def _in_context(part: ast.AST, made: dict[str, ast.expr]) -> bool:
+    """Whether this is something that the framework keeps of who calls, or a name that was made from that."""
+    if isinstance(part, ast.Name) and part.id in made:
+        return any(isinstance(inner, ast.Attribute) and _in_context(inner, {}) for inner in ast.walk(made[part.id]))
+    return isinstance(part, ast.Attribute) and bool(_REQUEST.search(f"{dotted(part)}."))
+
+
+def _is_the_callers(side: ast.expr, tenant: str, words: Words) -> bool:
+    """Whether a side of a comparison is a tenant that comes from who calls, and not from a row or the client."""
+    for part in ast.walk(side):
+        if isinstance(part, ast.Name) and part.id != tenant and (part.id in CALLERS or words.holds(part.id)):
+            return True
+        if isinstance(part, ast.Attribute) and words.holds(part.attr):
+            root = dotted(part).partition(".")[0]
+            if root in _CONTEXTS or root in CALLERS or is_identity(root):
+                return True
+    return False
 
 
 def sent_tenant(call: ast.Call, words: Words) -> str:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stas_tui.isolation.code.facts import read
+from stas_tui.isolation.code.parse import LARGEST, TOO_LARGE
 from stas_tui.isolation.code.words import Words
-from stas_tui.isolation.tree import Tree, shas_of
+from stas_tui.isolation.tree import Tree, shas_of, sizes_of
 
 if TYPE_CHECKING:
     from storage.scans import Scans
@@ -21,7 +22,10 @@ POOL_FROM = 200
 """New contents from which on children read them; below it starting them costs more than it saves."""
 BATCH = 64
 """Files that are fetched from git and read between two looks at whether a person ended the run."""
-
+BATCH_BYTES = 8 * 1024 * 1024
+"""Bytes that a batch holds at most, or one file."""
+HEAVY = 128 * 1024
+"""Bytes from which on a file is read by a child, which may hang or die on it."""
 PORTION = 512
 """Facts that are kept at once where there are many; fewer are kept together with what was made of them."""
 
@@ -113,26 +117,42 @@ def _batches(found: Iterator[tuple[str, Facts]]) -> Iterator[dict[str, Facts]]:
 def _read(
     tree: Tree, misses: Mapping[str, str], words: Words, step: Step, children: int | None
 ) -> Iterator[tuple[str, Facts]]:
+    if not misses:
+        return
+    sizes = sizes_of(tree, list(misses))
+    here: list[str] = []
+    heavy: list[str] = []
+    for sha in sorted(misses, key=lambda sha: misses[sha]):
+        if sizes[sha] > LARGEST:
+            yield sha, {"u": TOO_LARGE}
+        else:
+            (heavy if sizes[sha] > HEAVY else here).append(sha)
     if children is None:
         children = min(os.cpu_count() or 1, 4) if len(misses) >= POOL_FROM else 0
-    items = _contents(tree, misses, step)
     if children <= 1:
-        for sha, path, data in items:
+        for sha, path, data in _contents(tree, here, misses, sizes, step):
             yield sha, read(path, data, words)
+        here = []
+    if not (here or heavy):
         return
     from stas_tui.isolation.code.children import read_in_children
 
-    with closing(read_in_children(items, words, children)) as answers:  # type: ignore[type-var]
+    items = _contents(tree, [*heavy, *here], misses, sizes, step)
+    with closing(read_in_children(items, words, max(children, 1))) as answers:  # type: ignore[type-var]
         yield from answers
 
 
-def _contents(tree: Tree, misses: Mapping[str, str], step: Step) -> Iterator[tuple[str, str, bytes]]:
-    shas = sorted(misses, key=lambda sha: misses[sha])
+def _contents(
+    tree: Tree, shas: list[str], paths: Mapping[str, str], sizes: Mapping[str, int], step: Step
+) -> Iterator[tuple[str, str, bytes]]:
     at = 0
     while at < len(shas):
-        batch = shas[at : at + BATCH]
-        step(f"reading {misses[batch[0]]} ({at + 1} of {len(shas)})")
-        contents = tree.read_many(batch)
-        for sha in batch:
-            yield sha, misses[sha], contents[sha]
-        at += len(batch)
+        end, held = at + 1, sizes[shas[at]]
+        while end < min(at + BATCH, len(shas)) and held + sizes[shas[end]] <= BATCH_BYTES:
+            held += sizes[shas[end]]
+            end += 1
+        step(f"reading {paths[shas[at]]} ({at + 1} of {len(shas)})")
+        contents = tree.read_many(shas[at:end])
+        for sha in shas[at:end]:
+            yield sha, paths[sha], contents[sha]
+        at = end

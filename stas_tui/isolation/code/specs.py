@@ -11,7 +11,7 @@ CHECKS = (
         title="No query drops its tenant filter when the argument is missing",
         method="syntax tree: a filter under a condition on an argument that may be missing (R109)",
         live=False,
-        precision="43 of 43 accusations in 14 public repositories do what is said; 5 are meant so",
+        precision="43 of 43 flags in 14 public repositories were true of the code, 5 of them meant so",
     ),
     Spec(
         id="Q2",
@@ -19,7 +19,7 @@ CHECKS = (
         title="A function that holds the tenant uses it",
         method="syntax tree: a query on a tenant's table without the tenant that is at hand; asks a person (R109)",
         live=False,
-        precision="23 of 28 in 14 public repositories do what is said; 6 look like a gap",
+        precision="23 of 28 questions in 14 public repositories were true of the code, 6 looked like a gap",
     ),
     Spec(
         id="Q3",
@@ -27,7 +27,7 @@ CHECKS = (
         title="A lookup by name, slug or e-mail carries the tenant",
         method="syntax tree: a key that is unique in a tenant only, held equal without the tenant; asks (R109)",
         live=False,
-        precision="17 of 19 in 14 public repositories do what is said; 9 look like a gap",
+        precision="17 of 19 questions in 14 public repositories were true of the code, 9 looked like a gap",
     ),
     Spec(
         id="Q4",
@@ -44,7 +44,7 @@ CHECKS = (
         title="The tenant comes from the caller's identity",
         method="routes: a tenant that the client sends and that is held against nothing; asks (R110)",
         live=False,
-        precision="8 of 15 in 14 public repositories do what is said; 3 look like a gap",
+        precision="3 of 9 questions in 14 public repositories were true of the code, 2 looked like a gap",
     ),
     Spec(
         id="Q6",
@@ -52,7 +52,7 @@ CHECKS = (
         title="Every route that touches tenant data knows the caller",
         method="routes with ids: signature, aliases, class views, routers around them; asks (R110)",
         live=False,
-        precision="15 of 19 in 14 public repositories do what is said, all of them open by design",
+        precision="15 of 19 questions in 14 public repositories were true of the code, all meant so",
     ),
     Spec(
         id="Q7",
@@ -60,7 +60,7 @@ CHECKS = (
         title="Caches, object paths and locks carry the tenant",
         method="key expressions of functions that hold or read a tenant's data; asks",
         live=False,
-        precision="no lead on 471 keys in 14 public repositories",
+        precision="no question on 471 keys in 14 public repositories",
     ),
     Spec(
         id="Q8",
@@ -68,6 +68,6 @@ CHECKS = (
         title="Jobs receive and set the tenant",
         method="pairs what puts a job into a queue with what it reads; asks (R111)",
         live=False,
-        precision="4 of 4 in 14 public repositories do what is said; none looks like a gap",
+        precision="3 of 3 questions in 14 public repositories were true of the code, none looked like a gap",
     ),
 )

@@ -7,11 +7,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from stas_tui.isolation.code.parse import Effort
 from stas_tui.isolation.code.query import Test
 from stas_tui.isolation.code.shapes import tail
 
 _SQL = re.compile(
-    r"\s*(?:--[^\n]*\n\s*)*\(?\s*(?:select\b.*?(?:\bfrom\b|$)|insert\s+(?:or\s+\w+\s+)?into\b|update\s+\S+\s+set\b"
+    r"\s*+(?:--[^\n]*+\n\s*+)*+\(?\s*+(?:select\b.*?(?:\bfrom\b|$)|insert\s+(?:or\s+\w+\s+)?into\b|update\s+\S+\s+set\b"
     r"|delete\s+from\b|with\s+(?:recursive\s+)?\w+\s*(?:\([^)]*\)\s*)?as\b|merge\s+into\b)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -38,6 +39,7 @@ class Texts:
     constants: Mapping[str, ast.expr]
     locals: Mapping[str, ast.expr]
     lists: Mapping[str, list[tuple[ast.expr, tuple[Test, ...]]]]
+    effort: Effort
     asked: list[ast.expr] = field(default_factory=list)
     """Tests inside expressions on which a part depends."""
 
@@ -51,6 +53,7 @@ class Texts:
         return None if text is None else _EMPTY_WHERE.sub("", text)
 
     def _text(self, node: ast.expr, depth: int, *, whole: bool) -> str | None:
+        self.effort.spend()
         if depth > _DEPTH:
             return None
         match node:

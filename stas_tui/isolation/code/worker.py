@@ -1,12 +1,15 @@
 """A child that reads files: one line of JSON and the content in, one line of JSON out, until its input ends.
 
-It runs nothing of what it reads. A file on which the parser hangs or dies costs this child, and nobody else.
+It runs nothing of what it reads. A file on which the parser hangs or dies, or for which it wants more memory than a
+file is worth, costs this child, and nobody else.
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import sys
+from contextlib import suppress
 from dataclasses import fields
 from typing import IO, Any
 
@@ -16,6 +19,8 @@ from stas_tui.isolation.code.words import Words
 
 READY = b"{}\n"
 """The first line that a child says, when it can read."""
+MOST_MEMORY = 2 * 1024**3
+"""Bytes of address space that a child may take."""
 _SETS = ("columns", "words", "helpers", "binders", "arguments")
 
 
@@ -53,5 +58,14 @@ def serve(asked: IO[bytes], said: IO[bytes]) -> None:
         said.flush()
 
 
+def bounded() -> None:
+    """Limit this process's memory, where the system can."""
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    most = MOST_MEMORY if hard == resource.RLIM_INFINITY else min(MOST_MEMORY, hard)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+
 if __name__ == "__main__":
+    bounded()
     serve(sys.stdin.buffer, sys.stdout.buffer)

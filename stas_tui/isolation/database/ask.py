@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from stas_tui.isolation.base import World
 from stas_tui.isolation.database import doors, enforce, keys, policies, probes, rows, schemas, writes
 from stas_tui.isolation.database.case import Case
-from stas_tui.isolation.database.live import Live, NotUsable, Refused, open_live
+from stas_tui.isolation.database.live import Live, NotUsable, Refused, open_live, roles_of
 from stas_tui.isolation.database.pool import pool_leak
 from stas_tui.isolation.database.reading import imagined, read
 from stas_tui.isolation.database.tables import scope_of
@@ -21,10 +21,10 @@ def checks(world: World, tenancy: Tenancy) -> Iterator[CheckResult]:
     own = tuple(tenant.schema_name for tenant in tenancy.tenant if tenant.schema_name)
     in_schemas = tenancy.strategy == "schema"
     names = tuple(dict.fromkeys((*tenancy.database.schemas, *(own if in_schemas else ()))))
-    roles = [role for role in (tenancy.database.app_role, *(tenant.role for tenant in tenancy.tenant)) if role]
+    roles = roles_of(tenancy)
     live = open_live(world, tenancy.database, names, roles)
     try:
-        case = _case(world, tenancy, live, names, tuple(dict.fromkeys(roles)))
+        case = _case(world, tenancy, live, names, roles)
         yield from schemas.checks(case) if in_schemas else _by_row(case)
     finally:
         live.close()

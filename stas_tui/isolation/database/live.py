@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stas_tui.credentials import CredentialMissing, token_of
 from stas_tui.isolation.base import Cancelled
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from stas_tui.config_sources import Credential
     from stas_tui.isolation.base import World
-    from stas_tui.isolation.declared import Database, Tenant
+    from stas_tui.isolation.declared import Database, Tenancy, Tenant
 
 CONNECT_S = 5
 STATEMENT_MS = 3_000
@@ -61,11 +61,33 @@ class NotBecome(Refused):
     """The account may not become a role."""
 
 
+class Asking(Protocol):
+    """Who asks; a `World` is one."""
+
+    @property
+    def cancelled(self) -> Callable[[], bool]:
+        """Whether a person ended it."""
+        ...
+
+    @property
+    def dry(self) -> bool:
+        """Whether statements are only listed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who asks a database outside of a round of isolation checks."""
+
+    cancelled: Callable[[], bool] = lambda: False
+    dry: bool = False
+
+
 @dataclass(slots=True)
 class Live:
     """A connection and what was executed on it. Raises `NotUsable` as soon as the connection is lost."""
 
-    world: World
+    world: Asking
     declared: Database
     connection: psycopg.Connection[Any] | None = None
     """None in a dry run: statements are recorded and answer nothing."""
@@ -252,10 +274,40 @@ def open_live(world: World, declared: Database, schemas: Sequence[str], roles: S
     return live
 
 
-def refuse_writers(live: Live, roles: Sequence[str]) -> None:
-    """Raise `NotUsable` for an account that could write other than by becoming one of the declared `roles`."""
+@contextmanager
+def reading(
+    dsn: str, roles: Sequence[str] | None = None, *, cancelled: Callable[[], bool] = lambda: False
+) -> Iterator[Live]:
+    """A connection for reading outside of a round; ask inside of `transaction`.
+
+    Raises `NotUsable`, also for an account that could write other than by becoming one of `roles`; None stands for
+    those that it may become without having their rights, for a database of which nothing is declared yet.
+    """
+    from stas_tui.isolation.declared import Database
+
+    live = Live(Reader(cancelled), Database(), connect(dsn))
+    try:
+        refuse_writers(live, roles)
+        yield live
+    finally:
+        live.close()
+
+
+def roles_of(tenancy: Tenancy) -> tuple[str, ...]:
+    """Roles as which the application connects, by declaration."""
+    own = tenancy.database.app_role if tenancy.database is not None else ""
+    return tuple(dict.fromkeys(role for role in (own, *(tenant.role for tenant in tenancy.tenant)) if role))
+
+
+def refuse_writers(live: Live, roles: Sequence[str] | None) -> None:
+    """Raise `NotUsable` for an account that could write other than by becoming one of the `roles`.
+
+    None stands for those that it may become without having their rights.
+    """
     with live.transaction():
         try:
+            if roles is None:
+                roles = [name for (name,) in live.fetch(statements.MAY_BECOME)]
             _, number, _, account = live.fetch(statements.FACTS)[0]
             option = statements.MEMBERSHIP_16 if number >= 160000 else ""
             why = live.fetch(statements.POWERS.replace("{option}", option), {"taken": list(roles)})

@@ -190,3 +190,12 @@ limit 20
 """
 
 MEMBERSHIP_16 = "and (m.set_option or m.inherit_option)"
+
+MAY_BECOME = """
+select g.rolname::text from pg_roles g
+ where g.rolname <> session_user and g.rolcanlogin
+   and not (g.rolsuper or g.rolcreaterole or g.rolcreatedb or g.rolreplication)
+   and pg_has_role(session_user, g.oid, 'MEMBER') and not pg_has_role(session_user, g.oid, 'USAGE')
+ order by 1
+"""
+"""Roles that the account may become without having their rights: one of them is likely the application's."""

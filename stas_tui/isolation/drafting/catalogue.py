@@ -1,4 +1,4 @@
-"""Tables, roles and row level security as a live PostgreSQL has them, read-only and rolled back."""
+"""Tables, roles and row level security as a live PostgreSQL has them, read with an account that cannot write."""
 
 from __future__ import annotations
 
@@ -8,13 +8,6 @@ from typing import Any
 from stas_tui.isolation.drafting.tables import Column, Found, FoundTable
 from storage.errors import StasError
 
-CONNECT_S = 5
-_GUARD = (
-    "set transaction read only",
-    "set local statement_timeout = '3s'",
-    "set local lock_timeout = '500ms'",
-    "set local idle_in_transaction_session_timeout = '10s'",
-)
 _TABLES = """
 select n.nspname, c.relname, c.relrowsecurity, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
        (select r.relname from pg_constraint k join pg_class r on r.oid = k.confrelid
@@ -55,31 +48,23 @@ class Catalogue:
 
 
 def read(dsn: str) -> Catalogue:
-    """Read a database's catalogue; no row of any table is read. Raises `DatabaseUnreadable`."""
+    """Read a database's catalogue; no row of any table is read.
+
+    Raises `DatabaseUnreadable`, also for an account that could write.
+    """
+    from stas_tui.isolation.database.live import NotUsable, Refused, reading
+
     try:
-        import psycopg
-    except ImportError:
-        raise DatabaseUnreadable(
-            "The PostgreSQL client is not installed.", "Install it with `pip install 'stas-tui[pg]'`."
-        ) from None
-    try:
-        with psycopg.connect(dsn, connect_timeout=CONNECT_S, application_name="stas") as connection:
-            for statement in _GUARD:
-                connection.execute(statement)
-            version = str(_one(connection, "show server_version"))
-            rows = connection.execute(_TABLES).fetchall()
-            writers = tuple(row[0] for row in connection.execute(_ROLES))
-            settings = tuple(row[0] for row in connection.execute(_SETTINGS))
-            connection.rollback()
-    except psycopg.Error as error:
-        first = (str(error).strip() or type(error).__name__).split("\n", 1)[0][:200]
-        raise DatabaseUnreadable(f"The database could not be read: {first}.", "Check the connection string.") from None
+        with reading(dsn) as live, live.transaction():
+            version = str(live.one("show server_version"))
+            rows = live.fetch(_TABLES, None)
+            writers = tuple(name for (name,) in live.fetch(_ROLES, None))
+            settings = tuple(name for (name,) in live.fetch(_SETTINGS, None))
+    except NotUsable as error:
+        raise DatabaseUnreadable(f"The database was not read: {error.what}", error.mend) from None
+    except Refused as error:
+        raise DatabaseUnreadable(f"The database's catalogue could not be read: {error}.") from None
     return Catalogue(version=version, found=_found(rows), writers=writers, settings=settings)
-
-
-def _one(connection: Any, statement: str) -> object:
-    row = connection.execute(statement).fetchone()
-    return row[0] if row else ""
 
 
 def _found(rows: list[tuple[Any, ...]]) -> Found:

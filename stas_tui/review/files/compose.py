@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from stas_tui.review.files.yaml_lines import Map, documents, items, mapping
@@ -16,6 +17,7 @@ _DATA_PORTS = frozenset(
 )
 _SECRET = re.compile(r"(pass(word|wd)?|secret|token|api_?key|private_?key|credential)", re.IGNORECASE)
 _CAPABILITIES = frozenset({"ALL", "SYS_ADMIN", "SYS_PTRACE", "SYS_MODULE", "NET_ADMIN", "DAC_READ_SEARCH"})
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "[::1]", "localhost"})
 _LIMITS = ("mem_limit", "cpus", "pids_limit")
 
 
@@ -28,7 +30,10 @@ def read(path: str, text: str) -> Iterator[Lead]:
 
 
 def removed(path: str, before: str, after: str) -> Iterator[Lead]:
-    """What a service had and has no longer: health check, restart policy, limits. Raises `Unreadable`."""
+    """What a service had and has no longer: health check, restart policy, limits, a port of this machine only.
+
+    Raises `Unreadable`.
+    """
     old, new = _services(before), _services(after)
     for name, service in new.items():
         was = old.get(name)
@@ -43,6 +48,11 @@ def removed(path: str, before: str, after: str) -> Iterator[Lead]:
         if _limits(was) and not _limits(service):
             text = "its limits are gone; one tenant's load can take the whole machine"
             yield _lead(path, name, service.line, "limits-removed", text, anchor=f"{name} limits")
+        closed = {port.published for port in _published(was) if port.host in _LOOPBACK}
+        for port in _published(service):
+            if port.published in closed and port.host not in _LOOPBACK:
+                text = f"port {port.published} was open to the machine itself only, and is on every address now"
+                yield _lead(path, name, port.line, "port-opened", text, code=port.code)
 
 
 def services_of(text: str) -> dict[str, Map]:
@@ -116,18 +126,30 @@ def _image(path: str, name: str, service: Map, line: int) -> Iterator[Lead]:
 
 
 def _ports(path: str, name: str, service: Map) -> Iterator[Lead]:
+    for port in _published(service):
+        if port.target in _DATA_PORTS and port.host not in _LOOPBACK:
+            why = f"opens its data port {port.target} on every address of the machine"
+            yield _lead(path, name, port.line, "data-port-open", why, "crit", code=port.code)
+
+
+@dataclass(frozen=True, slots=True)
+class _Port:
+    host: str
+    published: str
+    target: str
+    line: int
+    code: str
+
+
+def _published(service: Map) -> Iterator[_Port]:
+    """The ports that the machine listens on; one that other containers alone reach is none."""
     for text, value, at in items(service.get("ports")):
         if text:
             parts = text.split("/", 1)[0].rsplit(":", 2)
-            host, target = (parts[0] if len(parts) == 3 else ""), parts[-1]
+            if len(parts) > 1:
+                yield _Port(parts[0] if len(parts) == 3 else "", parts[-2], parts[-1], at, text)
         else:
-            host, target = str(mapping(value).get("host_ip", "")), str(mapping(value).get("target", ""))
-            if "published" not in mapping(value):
-                continue
-        if (
-            target in _DATA_PORTS
-            and (not text or ":" in text)
-            and host not in ("127.0.0.1", "::1", "[::1]", "localhost")
-        ):
-            why = f"opens its data port {target} on every address of the machine"
-            yield _lead(path, name, at, "data-port-open", why, "crit", code=text or f"target: {target}")
+            port = mapping(value)
+            if "published" in port:
+                target = str(port.get("target", ""))
+                yield _Port(str(port.get("host_ip", "")), str(port["published"]), target, at, f"target: {target}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from stas_tui.isolation.base import LIVE_MS
-from stas_tui.review.base import Change, result
+from stas_tui.review.base import BY_READING, Change, result
 from stas_tui.review.migrations.find import Found, Pair
 from stas_tui.review.migrations.leads import lead, said
 from stas_tui.review.migrations.live import CannotLook, Live, looking, simple_condition
@@ -47,16 +47,18 @@ def check(change: Change, found: Found, *, ask_live: bool = True) -> CheckResult
     """The result of C5 over all revisions that the change adds."""
     demands = [demand for pair in found.pairs for demand in demands_of(pair)]
     looked = sum(len(pair.introduced) for pair in found.pairs)
-    counts: dict[str, object] = {"revisions": looked, "demands": len(demands)}
+    unclear = tuple(hazy for pair in found.pairs for hazy in _not_understood(pair))
+    counts: dict[str, object] = {"revisions": looked, "demands": len(demands), "not understood": len(unclear)}
     if not demands:
-        reason = f"the way down of {count(looked, 'revision')} demands nothing of rows, as far as it was understood"
-        return result(change, "C5", Verdict.UNKNOWN, reason, counts=counts)
-    leads = tuple(_lead(demand, demand.text) for demand in demands)
+        reason = f"the way down of {count(looked, 'revision')} demands nothing of rows"
+        reason += f"; {count(len(unclear), 'operation')} was not understood" if unclear else BY_READING
+        return result(change, "C5", Verdict.UNKNOWN, reason, leads=unclear, counts=counts)
+    leads = (*(_lead(demand, demand.text) for demand in demands), *unclear)
     if not ask_live:
         return result(change, "C5", Verdict.UNKNOWN, f"{leads[0].text}; no row was asked", leads=leads, counts=counts)
     try:
         with looking(change) as live:
-            return _counted(change, live, demands, counts)
+            return _counted(change, live, demands, unclear, counts)
     except CannotLook as error:
         reason = f"rows may stop the way back ({leads[0].text}); whether some do is not known: {error}"
         return result(change, "C5", Verdict.UNKNOWN, reason, leads=leads, counts=counts)
@@ -66,7 +68,16 @@ def _lead(demand: Demand, text: str, *, accuses: bool = False) -> Lead:
     return lead(demand.rule, demand.revision, text, op=demand.op, path=demand.revision.place, accuses=accuses)
 
 
-def _counted(change: Change, live: Live, demands: list[Demand], counts: dict[str, object]) -> CheckResult:
+def _not_understood(pair: Pair) -> Iterator[Lead]:
+    """Operations of the way down that only a run knows: they may demand something of rows."""
+    for revision in pair.introduced:
+        for op in revision.down.unclear:
+            yield lead("not-understood", revision, op.why, op=op, path=revision.place, accuses=False)
+
+
+def _counted(
+    change: Change, live: Live, demands: list[Demand], unclear: tuple[Lead, ...], counts: dict[str, object]
+) -> CheckResult:
     leads, open_ = [], 0
     for demand in demands:
         change.step(f"C5: counting for {demand.revision.place}")
@@ -81,6 +92,7 @@ def _counted(change: Change, live: Live, demands: list[Demand], counts: dict[str
         else:
             leads.append(_lead(demand, f"{demand.text}: nothing stands against it now"))
     accused = [one for one in leads if one.accuses]
+    leads += unclear
     if accused:
         made = result(change, "C5", Verdict.FLAGGED, accused[0].text, leads=tuple(leads))
     else:

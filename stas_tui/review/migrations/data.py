@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from stas_tui.isolation.base import LIVE_MS
-from stas_tui.review.base import Change, result
+from stas_tui.review.base import BY_READING, Change, result
 from stas_tui.review.migrations.find import Found, Pair
 from stas_tui.review.migrations.leads import lead, said
 from stas_tui.review.migrations.live import CannotLook, Live, looking, simple_condition
@@ -56,7 +56,7 @@ def check(change: Change, found: Found, *, ask_live: bool = True) -> CheckResult
         if unclear:
             reason = f"no loss among what was understood; {count(len(unclear), 'operation')} was not"
         else:
-            reason = "no operation that loses rows was found; reading alone does not verify"
+            reason = f"no operation that loses rows was found{BY_READING}"
         return result(change, "C4", Verdict.UNKNOWN, reason, leads=tuple(unclear), counts=counts)
     leads = [_lead(loss, loss.text) for loss in losses]
     if not ask_live:

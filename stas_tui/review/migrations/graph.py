@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stas_tui.review.base import Change, result
+from stas_tui.review.base import BY_READING, Change, result
 from stas_tui.review.migrations.find import Found, Pair
 from stas_tui.review.migrations.leads import lead, said
 from stas_tui.review.migrations.model import Chain, Revision, in_order
@@ -27,7 +27,7 @@ def check(change: Change, found: Found) -> CheckResult:
     heads = "; ".join(
         f"{pair.chain.label}: head {listed([said(h, 40) for h in pair.chain.heads])}" for pair in found.pairs
     )
-    reason = f"no lead: one head and every parent exists ({heads}); reading alone does not verify"
+    reason = f"no lead: one head and every parent exists ({heads}){BY_READING}"
     return result(change, "C1", Verdict.UNKNOWN, reason, leads=(*leads, *strange), counts=counts)
 
 

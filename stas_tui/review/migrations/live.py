@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from stas_tui.credentials import CredentialMissing, token_of
 from stas_tui.isolation.base import UNDECLARED
@@ -18,17 +17,15 @@ from stas_tui.review.base import Change
 from stas_tui.review.migrations.leads import said
 
 if TYPE_CHECKING:
-    import psycopg
+    from stas_tui.isolation.database.live import Live as Reading
 
 MOST = 1_000_000
 """Rows are counted up to this many."""
-STATEMENT_MS = 3_000
-LOCK_MS = 500
-CONNECT_S = 5
 SQLITE_S = 10.0
 
 NO_DATABASE = "no live database is declared; name one as `database.dsn` or `database.sqlite` in the tenancy file"
-NO_DRIVER = "psycopg is not installed; `pip install 'stas-tui[pg]'`"
+_NOT_THERE = frozenset({"42P01", "42703", "3F000"})
+"""SQLSTATEs for a table, a column or a schema that is not there."""
 
 _CHILD = Path(__file__).parents[1] / "rehearsal" / "child.py"
 
@@ -73,107 +70,80 @@ def looking(change: Change) -> Iterator[Live]:
             raise CannotLook("each tenant has a file of its own; the rows of all of them are not counted")
         yield _Sqlite(Path(database.sqlite))
         return
+    with postgres(change) as live:
+        yield _Postgres(live)
+
+
+@contextmanager
+def postgres(change: Change) -> Iterator[Reading]:
+    """The live PostgreSQL; ask inside of its `transaction`.
+
+    Raises `CannotLook`, also for an account that could write.
+    """
+    from stas_tui.isolation.database.live import NotUsable, reading, roles_of
+
+    assert change.tenancy is not None
+    assert change.tenancy.database is not None
     try:
-        dsn = _dsn(change)
+        dsn = token_of(change.tenancy.database.dsn, change.environ)
     except CredentialMissing as error:
         raise CannotLook(said(str(error))) from None
     if not dsn:
         raise CannotLook(
             "the connection string of the live database is not set; set the variable that `database.dsn` names"
         )
-    with _connected(dsn) as live:
-        yield live
-
-
-def _dsn(change: Change) -> str:
-    assert change.tenancy is not None
-    assert change.tenancy.database is not None
-    return token_of(change.tenancy.database.dsn, change.environ)
-
-
-@contextmanager
-def _connected(dsn: str) -> Iterator[Live]:
-    with read_only(dsn) as connection:
-        yield _Postgres(connection)
-
-
-@contextmanager
-def read_only(dsn: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-    """A connection that cannot write, with short limits; everything is rolled back. Raises `CannotLook`."""
     try:
-        import psycopg
-    except ImportError:
-        raise CannotLook(NO_DRIVER) from None
-    options = f"-c default_transaction_read_only=on -c statement_timeout={STATEMENT_MS} -c lock_timeout={LOCK_MS}"
-    try:
-        connection = psycopg.connect(dsn, application_name="stas", connect_timeout=CONNECT_S, options=options)
-    except (psycopg.Error, ValueError) as error:
-        raise CannotLook(f"the live database does not let us in: {said(_first(error), 200)}") from None
-    try:
-        row = connection.execute(_sql("can_write.sql")).fetchone()
-        if row is not None:
-            raise CannotLook(
-                f"the account for the live database could change something ({said(row[0], 120)}); name a read-only one"
-            )
-        yield connection
-    except psycopg.Error as error:
-        raise CannotLook(f"the live database did not answer: {said(_first(error), 200)}") from None
-    finally:
-        connection.close()
-
-
-def _first(error: Exception) -> str:
-    return re.sub(r"password=\S+", "password=‹›", str(error).strip().split("\n", 1)[0]) or type(error).__name__
+        with reading(dsn, roles_of(change.tenancy), cancelled=change.cancelled) as live:
+            yield live
+    except NotUsable as error:
+        raise CannotLook(said(str(error))) from None
 
 
 @lru_cache(maxsize=8)
-def _sql(name: str) -> bytes:
-    return Path(__file__).with_name(name).read_bytes()
+def _sql(name: str) -> str:
+    return Path(__file__).with_name(name).read_text("utf-8")
 
 
 class _Postgres:
-    def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
-        self._connection = connection
+    def __init__(self, live: Reading) -> None:
+        self._live = live
         self.executed: list[str] = []
         self.trouble = ""
-        version = connection.info.server_version
-        self.what = f"PostgreSQL {version // 10_000}.{version % 10_000}, database {said(connection.info.dbname, 60)}"
+        self.what = what(live)
 
     def quote(self, name: str) -> str:
         return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
 
     def count(self, body: str) -> int | None:
-        row = self._ask(f"select count(*) from (select 1 {body} limit {MOST}) as found")
-        return None if row is None else int(row)
+        statement = f"select count(*) from (select 1 {body} limit {MOST}) as found"
+        self.executed.append(statement)
+        return self._ask(statement, None)
 
     def size(self, table: str) -> int | None:
-        import psycopg
+        self.executed.append(f"the estimated size of {table}")
+        rows = self._ask(_sql("table_size.sql"), {"table": self.quote(table)})
+        return self.count(f"from {self.quote(table)}") if rows is not None and rows < 0 else rows
+
+    def _ask(self, statement: str, values: Mapping[str, object] | None) -> int | None:
+        """The number that a statement gives; 0 if what it is about is not there, None without an answer."""
+        from stas_tui.isolation.database.live import Refused
 
         try:
-            with self._connection.transaction(force_rollback=True):
-                statement = _sql("table_size.sql")
-                self.executed.append(f"the estimated size of {table}")
-                row = self._connection.execute(statement, {"table": self.quote(table)}).fetchone()
-        except psycopg.Error as error:
-            self.trouble = said(_first(error), 200)
+            with self._live.transaction():
+                return int(self._live.one(statement, values) or 0)
+        except Refused as error:
+            if error.state in _NOT_THERE:
+                return 0
+            self.trouble = said(str(error), 200)
             return None
-        if row is None or row[0] is None:
-            return 0
-        return int(row[0]) if row[0] >= 0 else self.count(f"from {self.quote(table)}")
 
-    def _ask(self, statement: str) -> int | None:
-        import psycopg
 
-        self.executed.append(statement)
-        try:
-            with self._connection.transaction(force_rollback=True):
-                row = self._connection.execute(statement.encode()).fetchone()
-        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.InvalidSchemaName):
-            return 0
-        except psycopg.Error as error:
-            self.trouble = said(_first(error), 200)
-            return None
-        return None if row is None else int(row[0])
+def what(live: Reading) -> str:
+    """Which database it is, for a person."""
+    assert live.connection is not None
+    info = live.connection.info
+    version = info.server_version
+    return f"PostgreSQL {version // 10_000}.{version % 10_000}, database {said(info.dbname, 60)}"
 
 
 class _Sqlite:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from stas_tui.review.base import Change, result
+from stas_tui.review.base import BY_REHEARSAL, Change, result
 from stas_tui.review.migrations.find import Found, Pair
 from stas_tui.review.migrations.leads import lead
 from stas_tui.review.migrations.model import Kind, Op, Revision, in_order
@@ -39,11 +39,11 @@ def check(change: Change, found: Found) -> CheckResult:
     if not looked:
         reason = "no migration was added; nothing to undo"
     elif hazy:
-        reason = f"not all was understood ({hazy}); a rehearsal (C3) settles it"
+        reason = f"not all was understood ({hazy}){BY_REHEARSAL}"
     elif leads:
-        reason = f"{count(len(leads), 'question')} about the way back; a rehearsal (C3) settles it"
+        reason = f"{count(len(leads), 'question')} about the way back{BY_REHEARSAL}"
     else:
-        reason = f"no lead in {count(looked, 'revision')}; a rehearsal (C3) settles it"
+        reason = f"no lead in {count(looked, 'revision')}{BY_REHEARSAL}"
     return result(change, "C2", Verdict.UNKNOWN, reason, leads=tuple(leads), counts=counts)
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from stas_tui.review.migrations.alembic_file import looks_like_revision, read_revision
-from stas_tui.review.migrations.data import losing
+from stas_tui.review.migrations.data import Loss, losing
 from stas_tui.review.migrations.find import Pair
-from stas_tui.review.migrations.model import Chain, Kind, Op, Revision, Way
+from stas_tui.review.migrations.leads import lead
+from stas_tui.review.migrations.model import Chain, Kind, Revision, Way
 from stas_tui.review.migrations.plain_sql import File, by_folder, chain_of, guess_dialect
 from stas_tui.review.migrations.rollback import ONE_WAY, judged
 from stas_tui.review.migrations.sql_ops import ops_of_text
@@ -36,6 +37,12 @@ class Triage:
     """Places, gravest rules first."""
     why: str = ""
     """One clause."""
+    one_way: tuple[Lead, ...] = ()
+    """Places that say that nobody means a migration to be undone."""
+    lost: tuple[Lead, ...] = ()
+    """Operations that lose data wherever there is some; those that often lose none are among `leads` only."""
+    judged: frozenset[tuple[str, int]] = frozenset()
+    """(path, line from 1) of operations of which is known whether they lose something; of a plan the path is `plan`."""
 
 
 def triage_files(files: Mapping[str, str], base: Mapping[str, str] | None = None) -> Triage:
@@ -47,13 +54,17 @@ def triage_files(files: Mapping[str, str], base: Mapping[str, str] | None = None
     if not pairs:
         return Triage(schema=False, reversible=None, why="no migration among the files")
     leads: list[Lead] = []
+    lost: list[Lead] = []
+    lines = _Lines()
     revisions = 0
     for pair in pairs:
-        for _, said, _hazy in judged(pair):
+        for revision, said, _ in judged(pair):
             leads += said
             revisions += 1
-        for _, losses, _hazy2 in losing(pair):
-            leads += [_lossy(loss.revision, loss.op, loss.rule, loss.text) for loss in losses]
+            lines.add(revision)
+        for _, losses, _ in losing(pair):
+            leads += map(_lossy, losses)
+            lost += map(_lossy, filter(_sure, losses))
     leads.sort(key=lambda one: (one.rule not in ONE_WAY, not one.accuses))
     one_way = [one for one in leads if one.rule in ONE_WAY and one.accuses]
     why = (
@@ -63,12 +74,22 @@ def triage_files(files: Mapping[str, str], base: Mapping[str, str] | None = None
         if leads
         else f"no lead in {revisions} revisions, by reading alone"
     )
-    return Triage(schema=True, reversible=False if one_way else None, leads=tuple(leads), why=why)
+    return Triage(
+        schema=True,
+        reversible=False if one_way else None,
+        leads=tuple(leads),
+        why=why,
+        one_way=tuple(one_way),
+        lost=tuple(lost),
+        judged=lines.judged,
+    )
 
 
 def triage_text(text: str) -> Triage:
     """A plan's text: whether it announces a schema migration, and what the SQL in its fenced blocks would lose."""
     leads: list[Lead] = []
+    lost: list[Lead] = []
+    lines = _Lines()
     acts = False
     for block in _FENCE.finditer(text):
         language, body = block[2].lower(), block[3]
@@ -81,24 +102,56 @@ def triage_text(text: str) -> Triage:
         acts = acts or any(op.kind not in _HARMLESS for op in ops)
         revision = Revision(id="plan", path="plan", up=Way(ops=ops, line=line))
         pair = Pair(None, Chain(framework="plan", folder="", revisions={"plan": revision}))
-        for _, losses, _hazy in losing(pair):
-            leads += [_lossy(revision, loss.op, loss.rule, loss.text) for loss in losses]
+        lines.add(revision)
+        for _, losses, _ in losing(pair):
+            leads += map(_lossy, losses)
+            lost += map(_lossy, filter(_sure, losses))
     planned = _PLANS.search(text)
     if not acts and planned is None:
-        return Triage(schema=False, reversible=None, why="the text announces no schema migration")
+        return Triage(schema=False, reversible=None, why="the text announces no schema migration", judged=lines.judged)
     why = leads[0].text if leads else "the text announces a schema migration"
     if not leads and planned is not None:
         why = f"the text says “{' '.join(planned.group().split())}”"
-    return Triage(schema=True, reversible=None, leads=tuple(leads), why=why)
+    return Triage(schema=True, reversible=None, leads=tuple(leads), why=why, lost=tuple(lost), judged=lines.judged)
 
 
+class _Lines:
+    """Lines of operations. One is judged if everything in it was read, and what it means for rows is known."""
+
+    def __init__(self) -> None:
+        self._known: set[tuple[str, int]] = set()
+        self._open: set[tuple[str, int]] = set()
+
+    def add(self, revision: Revision) -> None:
+        for path, way in ((revision.path, revision.up), (revision.place, revision.down)):
+            # whether a table is there is not known without the migrations of before
+            maybe = {op.table for op in way.ops if op.only_if}
+            for op in way.ops:
+                sure = op.kind in _JUDGED and op.table not in maybe
+                (self._known if sure else self._open).add((path, op.line))
+
+    @property
+    def judged(self) -> frozenset[tuple[str, int]]:
+        return frozenset(self._known - self._open)
+
+
+_JUDGED = frozenset(
+    {
+        *(Kind.CREATE_TABLE, Kind.DROP_TABLE, Kind.RENAME_TABLE, Kind.ADD_COLUMN, Kind.DROP_COLUMN, Kind.RENAME_COLUMN),
+        *(Kind.ALTER_COLUMN, Kind.CREATE_INDEX, Kind.DROP_INDEX, Kind.ADD_CONSTRAINT, Kind.DROP_CONSTRAINT),
+        *(Kind.INSERT, Kind.UPDATE, Kind.DELETE, Kind.TRUNCATE),
+    }
+)
 _HARMLESS = frozenset({Kind.OTHER, Kind.SET, Kind.LOCK, Kind.UNCLEAR, Kind.INSERT, Kind.UPDATE, Kind.DELETE})
 
 
-def _lossy(revision: Revision, op: Op, rule: str, text: str) -> Lead:
-    from stas_tui.review.migrations.leads import lead
+def _lossy(loss: Loss) -> Lead:
+    return lead(loss.rule, loss.revision, loss.text, op=loss.op, accuses=False, severity="crit")
 
-    return lead(rule, revision, text, op=op, accuses=False, severity="crit")
+
+def _sure(loss: Loss) -> bool:
+    """Whether it loses data wherever there is some. PostgreSQL refuses a value that is too long for a narrowed type."""
+    return not loss.asks and loss.rule != "narrow"
 
 
 def _pairs(files: dict[str, str], base: dict[str, str]) -> Iterator[Pair]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from stas_tui.isolation.base import Spec
-from stas_tui.review.base import Change, result
+from stas_tui.review.base import BY_TEXT, Change, result
 from stas_tui.texts import steps
 from stas_tui.texts.kinds import HARMLESS, INFRA, FileKind, kind_of
 from stas_tui.texts.lines import count, listed
@@ -75,7 +75,9 @@ def run(change: Change) -> Iterator[CheckResult]:
         reason = f"a plan with {count(len(written), 'step')} that can be run; it does not name {listed(missing)}"
         yield result(change, "C15", Verdict.UNKNOWN, reason, leads=(lead,), counts=counts)
         return
-    reason = f"a plan with {count(len(written), 'step')} that can be run, text only; nobody has rehearsed it"
+    migrations = [path for path in deploys if kind_of(path) is FileKind.MIGRATION]
+    counts |= {"of them migrations": len(migrations), "steps": len(written)}
+    reason = f"a plan with {count(len(written), 'step')} that can be run{BY_TEXT}"
     yield result(change, "C15", Verdict.UNKNOWN, reason, counts=counts)
 
 

@@ -10,13 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stas_tui.credentials import CredentialMissing, token_of
 from stas_tui.forges.base import ForgeError
 from stas_tui.isolation.base import LIVE_MS, UNDECLARED
 from stas_tui.review.base import Change, result
 from stas_tui.review.migrations.find import Pair, chains
 from stas_tui.review.migrations.leads import said
-from stas_tui.review.migrations.live import NO_DATABASE, SQLITE_S, CannotLook, read_only
+from stas_tui.review.migrations.live import NO_DATABASE, SQLITE_S, CannotLook, postgres, what
 from stas_tui.review.migrations.model import SQLITE, Chain
 from stas_tui.review.rehearsal.catalogue import LIVE, Catalogue, differences, gathered, read_postgres
 from stas_tui.review.rehearsal.conduct import rehearsed, scene
@@ -165,22 +164,17 @@ def _comparable(catalogue: Catalogue, schemas: tuple[str, ...] | None) -> dict[s
 
 
 def _postgres(change: Change) -> Live:
-    import psycopg
-
     assert change.tenancy is not None
     assert change.tenancy.database is not None
-    try:
-        dsn = token_of(change.tenancy.database.dsn, change.environ)
-    except CredentialMissing as error:
-        raise CannotLook(said(str(error))) from None
-    if not dsn:
-        raise CannotLook("the connection string of the live database is not set")
     change.step("V5: reading the live database")
-    with read_only(dsn) as connection:
-        version = connection.info.server_version
-        live = Live(f"PostgreSQL {version // 10_000}.{version % 10_000}, database {said(connection.info.dbname, 60)}")
-        live.applied, live.notes = _noted(connection, change.tenancy.database.schemas)
+    with postgres(change) as reading, reading.transaction():
+        connection = reading.connection
+        assert connection is not None
+        import psycopg
+
+        live = Live(what(reading))
         try:
+            live.applied, live.notes = _noted(connection, change.tenancy.database.schemas)
             live.catalogue = read_postgres(connection)
         except psycopg.Error as error:
             raise CannotLook(f"the catalogue cannot be read: {said(str(error), 160)}") from None

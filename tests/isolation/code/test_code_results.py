@@ -76,7 +76,9 @@ def test_sound_code_gives_no_lead_and_is_never_verified(repository: Repository, 
         assert not found[check].live
         assert "would settle it" in found[check].reason
         assert found[check].target.startswith(f"commit {tree.commit[:12]}, 2 files, sha256 ")
-    assert found["Q1"].reason == "no lead in 2 queries; reading never verifies, Q4 would settle it"
+    assert found["Q1"].reason == (
+        "no lead in 2 queries; reading never verifies, Q4, which judges the statements that ran, would settle it"
+    )
     assert found["Q8"].counts["jobs"] == found["Q8"].counts["enqueued"] == 1
     assert found["Q4"].reason.startswith("no source of executed statements")
 
@@ -93,14 +95,14 @@ def test_an_optional_filter_flags_and_the_others_ask(repository: Repository, wor
     assert [lead.place for lead in found["Q1"].leads] == ["app/crud.py:7", "app/crud.py:14"]
     assert found["Q2"].verdict is Verdict.UNKNOWN
     assert [lead.accuses for lead in found["Q2"].leads] == [False]
-    assert "1 queries may read a tenant's table without the tenant that is at hand" in found["Q2"].reason
+    assert "1 query reads a tenant's table without the tenant that is at hand; a person must say" in found["Q2"].reason
 
 
 def test_files_that_could_not_be_parsed_are_said(repository: Repository, world: World) -> None:
     tree = repository.at(repository.commit({"app/x.py": "select(\n", "app/models.py": MODELS}))
     result = answers(world, tree=tree)["Q1"]
     assert result.counts["unread"] == 1
-    assert "1 files could not be parsed, app/x.py first" in result.reason
+    assert "1 file could not be read, app/x.py: Python cannot parse line 1" in result.reason
 
 
 def test_only_what_is_wanted_is_answered(repository: Repository, world: World) -> None:
@@ -138,7 +140,9 @@ def test_a_cache_that_cannot_be_used_is_done_without(repository: Repository, wor
     store.close()
     steps: list[str] = []
     result = answers(world, tree=tree, scans=Scans(store), progress=steps.append)["Q1"]
-    assert result.reason == "no lead in 2 queries; reading never verifies, Q4 would settle it"
+    assert result.reason == (
+        "no lead in 2 queries; reading never verifies, Q4, which judges the statements that ran, would settle it"
+    )
     assert any("cannot be used" in step for step in steps)
 
 

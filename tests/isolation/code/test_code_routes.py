@@ -149,9 +149,40 @@ CLIENT = {
             tenant_id = request.json.get("tenant_id")
             return connection.execute("SELECT id FROM items WHERE tenant_id = ?", (tenant_id,))
         """,
+    "a row compared with what the client says": """
+        @router.get("/{tenant_id}/items/{item_id}")
+        def f(tenant_id: int, item_id: int, session, user=Depends(get_current_user)):
+            item = load(session, item_id, tenant_id)
+            if item.tenant_id != tenant_id:
+                raise NotFound
+            return item
+        """,
+    "header, a row compared with it": """
+        def f(request, connection, item):
+            tenant = request.headers.get("X-Tenant-Id")
+            if item.tenant_id != tenant:
+                raise NotFound
+            return connection.execute("SELECT id FROM items WHERE tenant_id = ?", (tenant,))
+        """,
 }
 
 FROM_IDENTITY = {
+    "a row compared with the request's state": """
+        @router.get("/{tenant_id}")
+        def f(tenant_id: UUID, request: Request, user=Depends(get_current_user)):
+            found = load(tenant_id)
+            mine = getattr(request.state, "account_id", None)
+            if str(found.account_id) != str(mine):
+                raise NotFound
+            return found
+        """,
+    "compared with the request's state": """
+        @router.get("/{tenant_id}")
+        def f(tenant_id: UUID, request: Request, user=Depends(get_current_user)):
+            if tenant_id != request.state.tenant_id:
+                raise NotFound
+            return load(tenant_id)
+        """,
     "filled in by a decorator": """
         @app.route("/items")
         @add_tenant_id
@@ -239,3 +270,23 @@ def test_too_many_tenants_from_the_client_mean_that_the_rule_does_not_understand
 def test_a_tenant_that_is_held_against_the_caller_is_not(name: str) -> None:
     source = HEAD + textwrap.dedent(FROM_IDENTITY[name])
     assert [lead for lead in leads(source) if lead.rule == "client-tenant"] == []
+
+
+BARE = "@router.get('{path}')\nasync def f({arguments}): ..."
+
+
+@pytest.mark.parametrize(
+    ("path", "arguments", "file", "bare"),
+    [
+        ("/files/{file_id}", "file_id: int", "app/api.py", True),
+        ("/files/{download_token}", "download_token: str", "app/api.py", False),
+        ("/public/{file_id}", "file_id: int", "app/api.py", False),
+        ("/files/{file_id}", "file_id: int, users=Depends(get_user_service)", "app/api.py", True),
+        ("/files/{file_id}", "file_id: int, user=Depends(get_user)", "app/api.py", False),
+        ("/files/{file_id}", "file_id: int", "app/backoffice/api.py", False),
+        ("/files", "", "app/api.py", False),
+    ],
+)
+def test_which_routes_are_held_to_ask(path: str, arguments: str, file: str, bare: bool) -> None:
+    read = project({file: HEAD + BARE.format(path=path, arguments=arguments)})
+    assert [lead.code for lead in read.of("Q6")] == ([f"GET {path}"] if bare else [])

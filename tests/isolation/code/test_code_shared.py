@@ -25,6 +25,8 @@ SOUND_KEYS = {
     "key that cannot be seen": "def f(tenant_id, request):\n return redis.get(key_of(request))",
     "a dictionary": "def f(tenant_id, body):\n return body.get('settings:all')",
     "a field of a cached record": "def f(tenant_id):\n return auth_cache.get('user_id')",
+    "a constant, beside a table of tenants": "def f(name):\n redis.get('rates:today')\n"
+    " return session.scalar(select(Item).where(Item.name == name))",
     "cached by tenant": "@lru_cache\ndef f(tenant_id):\n return s.scalar(select(Item).filter_by(tenant_id=tenant_id))",
     "cached constant": "@lru_cache\ndef settings(tenant_words=None):\n return Settings()",
 }
@@ -81,6 +83,8 @@ def test_a_job_that_gets_or_sets_the_tenant_is_not() -> None:
     assert jobs("shared_task", "rebuild.delay(item.id)", body="set_tenant(item.tenant_id)") == []
     assert jobs("shared_task", "rebuild.delay(item.id)", body="enter(item.x)", jobs={"binder": ("enter",)}) == []
     assert jobs("shared_task", "rebuild.delay(1)", argument=", owner", jobs={"argument": ("owner",)}) == []
+    assert jobs("shared_task", "rebuild.delay(item.id)", body="visit(event.tenant_id)") == []
+    assert len(jobs("shared_task", "rebuild.delay(item.id)", body="visit(event.name)")) == 1
 
 
 def test_a_job_that_nobody_sends_or_that_goes_over_all_tenants_is_not() -> None:

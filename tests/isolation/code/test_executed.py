@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import psycopg
 import pytest
 
 from stas_tui.isolation.base import World
-from stas_tui.isolation.code import run
+from stas_tui.isolation.code import run, statement_log
 from stas_tui.isolation.declared import Tenancy
 from storage.check_records import CheckResult, Verdict
 from storage.clock import SystemClock
@@ -232,6 +233,22 @@ def test_a_log_alone_does_with_what_is_declared(tmp_path: Path, answer: Callable
     assert "cannot be read" in answer(tmp_path / "none").reason
 
 
+def test_what_a_log_does_not_hold_is_not_taken_for_good(
+    tmp_path: Path, answer: Callable[[Path], CheckResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "postgresql.log"
+    bound = "x LOG:  statement: select * from items where tenant_id = 4\n" * 10
+    log.write_text(bound)
+    os.utime(log, (1.0, 1.0))
+    assert answer(log).verdict is Verdict.UNKNOWN
+    assert answer(log).reason == "the log was written last more than a day ago"
+    log.write_text(bound + "x LOG:  statement: select name from items where tenant_id = 4\n")
+    assert answer(log).verdict is Verdict.VERIFIED
+    monkeypatch.setattr(statement_log, "MOST_SHAPES", 1)
+    assert answer(log).verdict is Verdict.UNKNOWN
+    assert "different statements were read" in answer(log).reason
+
+
 @pytest.fixture
 def answer() -> Callable[[Path], CheckResult]:
     def ask(log: Path) -> CheckResult:
@@ -243,3 +260,35 @@ def answer() -> Callable[[Path], CheckResult]:
         return result
 
     return ask
+
+
+# policies -------------------------------------------------------------------------------------------
+
+
+def open_but_enforced(shop: Shop) -> None:
+    shop.execute(*SCOPED)
+    shop.execute("select name from items where name <> %s and id <> %s", values=("x", 1))
+    shop.admin("alter table items enable row level security")
+
+
+@pytest.mark.parametrize("power", ["bypassrls", "superuser"])
+def test_policies_that_do_not_apply_to_the_role_bind_nothing(shop: Shop, power: str) -> None:
+    open_but_enforced(shop)
+    assert shop.check(strategy="rls").verdict is Verdict.VERIFIED
+    shop.admin(f"alter role {shop.app} {power}")
+    assert shop.check(strategy="rls").verdict is Verdict.FLAGGED
+
+
+def test_an_owner_is_past_its_policies_unless_they_are_forced(shop: Shop) -> None:
+    open_but_enforced(shop)
+    shop.admin(f"alter table items owner to {shop.app}")
+    assert shop.check(strategy="rls").verdict is Verdict.FLAGGED
+    shop.admin("alter table items force row level security")
+    assert shop.check(strategy="rls").verdict is Verdict.VERIFIED
+
+
+def test_policies_prove_nothing_for_a_role_that_is_not_declared(shop: Shop) -> None:
+    open_but_enforced(shop)
+    result = shop.check(strategy="rls", database={"app_role": ""})
+    assert result.verdict is not Verdict.VERIFIED
+    assert "1 statements rest on policies; declare `app_role`" in result.reason

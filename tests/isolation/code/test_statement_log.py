@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from stas_tui.isolation.code import statement_log
-from stas_tui.isolation.code.statement_log import LogUnreadable, read_log, shape
+from stas_tui.isolation.code import postgres_log, statement_log
+from stas_tui.isolation.code.postgres_log import LogUnreadable
+from stas_tui.isolation.code.statement_log import read_log, shape
 
 STDERR = """\
 2026-01-01 10:00:00.000 UTC [7] app@shop LOG:  statement: select 1 from items
@@ -83,8 +84,35 @@ def test_lists_of_any_length_are_one_shape() -> None:
 def test_only_the_end_of_a_long_log_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = tmp_path / "log"
     log.write_text("x LOG:  statement: select 1 from a\n" * 100 + "x LOG:  statement: select 1 from b\n")
-    monkeypatch.setattr(statement_log, "MOST_BYTES", 100)
+    monkeypatch.setattr(postgres_log, "MOST_BYTES", 100)
     assert [shape(ran.sql) for ran in read_log(log).statements] == ["select ? from a", "select ? from b"]
+
+
+def test_an_end_that_begins_inside_a_statement_is_still_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = "statement: select 1 from a where x in (\n" + ",\n".join(f"'{n}, \"q\"'" for n in range(50)) + ")\n"
+    log = written(tmp_path / "log.csv", line("web", "shop", long), line("app", "shop", "statement: select 1 from b"))
+    size = log.stat().st_size
+    for most in (150, 200, 300, 500):
+        monkeypatch.setattr(postgres_log, "MOST_BYTES", most)
+        window = read_log(log, role="app", database="shop")
+        assert [(shape(ran.sql), ran.user) for ran in window.statements] == [("select ? from b", "app")], most
+        assert most < size
+
+
+def test_a_statement_of_many_megabytes_is_cut_and_stays_one_of_its_own(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("w") as file:
+        for end in ("where tenant_id = 1", "where true"):
+            file.write("x LOG:  statement: select 1 from a /*\n" + ("\t" + "y" * 99 + "\n") * 30_000 + f"\t*/ {end}\n")
+        file.write("x LOG:  statement: select 1 from b\n")
+    statements = [ran.sql for ran in read_log(log).statements]
+    assert [len(sql) > 100_000 for sql in statements] == [True, False]
+    assert all(len(sql) < 3_000_000 for sql in statements)
+
+
+def test_long_statements_that_differ_at_their_end_only_are_two() -> None:
+    start = "select 1 from a where x in (" + ", ".join(["name"] * 5_000)
+    assert shape(f"{start}) and tenant_id = 1") != shape(f"{start})")
 
 
 def test_more_shapes_than_are_kept_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

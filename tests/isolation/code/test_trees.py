@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stas_tui.forges.base import ForgeError
-from stas_tui.isolation.tree import shas_of, state_of
+from stas_tui.isolation.tree import shas_of, sizes_of, state_of
 from tests.isolation.code.trees import Repository
 
 
@@ -42,9 +42,25 @@ def test_a_commit_says_paths_blobs_and_contents(repository: Repository) -> None:
     assert repository.at(sha).shas().keys() == tree.shas().keys()
 
 
+def test_sizes_are_told_without_reading(repository: Repository) -> None:
+    repository.commit({"a.py": "a\n", "b.py": "bb\n", "c.py": "c\n"})
+    repository.write({"b.py": "changed\n", "new.py": b"\0" * 5_000})
+    here, there = repository.here(), repository.at("HEAD")
+    for tree in (here, there):
+        shas = tree.shas()
+        assert sizes_of(tree, list(shas.values())) == {tree.files()[path].sha: tree.files()[path].size for path in shas}
+    assert here.sizes([here.shas()["new.py"], here.shas()["b.py"]]) == {
+        here.shas()["new.py"]: 5_000,
+        here.shas()["b.py"]: 8,
+    }
+    assert here.sizes([]) == there.sizes([]) == {}
+    with pytest.raises(ForgeError, match="is missing in this repository"):
+        there.sizes(["0" * len(there.shas()["a.py"])])
+
+
 def test_a_missing_object_is_said(repository: Repository) -> None:
     tree = repository.at(repository.commit({"a": "a"}))
-    with pytest.raises(ForgeError, match="git has no object"):
+    with pytest.raises(ForgeError, match="is missing in this repository"):
         tree.read_many(["0" * len(tree.commit)])
 
 

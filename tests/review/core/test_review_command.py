@@ -69,3 +69,25 @@ def test_a_comment_mentions_nobody_and_makes_no_markup(
 def test_a_place_without_repository_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["review", "a..b", "--repository", str(tmp_path)]) == 2
     assert "There is no git repository at" in capsys.readouterr().err
+
+
+def test_a_check_that_does_not_exist_is_no_review(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    base = repository.commit({"a": "1\n"})
+    repository.commit({"a": "2\n"})
+    assert review(repository, f"{base}..HEAD", "--check", "C10", "--check", "C99") == 2
+    assert "There is no check 'C99'" in capsys.readouterr().err
+
+
+def test_a_commit_that_is_not_there_is_no_review(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    repository.commit({"a": "1\n"})
+    assert review(repository, "nowhere..HEAD") == 2
+    assert "no commit nowhere" in capsys.readouterr().err
+
+
+def test_many_files_of_a_kind_are_counted_once(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    base = repository.commit({"a": "1\n"})
+    repository.commit({f"docs/page-{n:02}.md": "text\n" for n in range(30)})
+    assert review(repository, f"{base}..HEAD", "--no-rehearsal") == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if "page-00" in line)
+    assert line.count("more") == 1
+    assert int(line.split()[-2]) + line.count("page-") == 30

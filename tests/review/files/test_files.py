@@ -197,6 +197,20 @@ def test_what_was_there_before_does_not_count_even_when_lines_move_or_the_file_i
         ("C10", "compose.yaml", A + "    healthcheck: {test: a}\n", A, "healthcheck-removed"),
         ("C10", "compose.yaml", A + "    restart: always\n", A, "restart-removed"),
         ("C10", "compose.yaml", A + "    mem_limit: 1g\n", A, "limits-removed"),
+        (
+            "C10",
+            "compose.yaml",
+            A + '    ports: ["127.0.0.1:8080:8080", "8081:8081"]\n',
+            A + '    ports: ["8080:8080", "8081:8081"]\n',
+            "port-opened",
+        ),
+        (
+            "C10",
+            "compose.yaml",
+            A + "    ports: [{target: 80, published: 8080, host_ip: 127.0.0.1}]\n",
+            A + "    ports: [{target: 80, published: 8080}]\n",
+            "port-opened",
+        ),
         ("C11", FLOW, "on: push\njobs:\n  test: {}\n  b: {}\n", "on: push\njobs:\n  b: {}\n", "job-removed"),
         (
             "C11",

@@ -151,7 +151,7 @@ def test_an_account_that_could_write_is_refused(tmp_path: Path) -> None:
     tenancy, environ, dsn = live.postgres(*CREATE, "insert into t values (1)")
     found = asked(tmp_path, "C4", "op.drop_table('t')", "pass", tenancy, {**environ, "LIVE_DSN": dsn})
     assert found.verdict is Verdict.UNKNOWN
-    assert "superuser" in found.reason
+    assert "SUPERUSER" in found.reason
     writer = server().name("writer")
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(f'create role "{writer}" login'.encode())
@@ -159,7 +159,29 @@ def test_an_account_that_could_write_is_refused(tmp_path: Path) -> None:
         name = connection.info.dbname
     environ["LIVE_DSN"] = server().dsn(name, writer)
     found = asked(tmp_path / "b", "C4", "op.drop_table('t')", "pass", tenancy, environ)
-    assert "may write into the table t" in found.reason
+    assert "it may INSERT on public.t" in found.reason
+
+
+def test_the_documented_account_may_become_the_declared_role_and_no_other(tmp_path: Path) -> None:
+    tenancy, environ, dsn = live.postgres(*CREATE, "insert into t values (1)")
+    app, looks = server().name("app"), server().name("looks")
+    membership = " with inherit false, set true" if server().version >= 16 else ""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for statement in (
+            f'create role "{app}" login',
+            f'grant insert on t to "{app}"',
+            f'create role "{looks}" login noinherit',
+            f'grant select on all tables in schema public to "{looks}"',
+            f'grant "{app}" to "{looks}"{membership}',
+        ):
+            connection.execute(statement.encode())
+        environ["LIVE_DSN"] = server().dsn(connection.info.dbname, looks)
+    found = asked(tmp_path, "C4", "op.drop_table('t')", "pass", tenancy, environ)
+    assert f"it may INSERT on public.t as {app}" in found.reason
+    assert tenancy.database is not None
+    declared = tenancy.model_copy(update={"database": tenancy.database.model_copy(update={"app_role": app})})
+    found = asked(tmp_path / "b", "C4", "op.drop_table('t')", "pass", declared, environ)
+    assert found.verdict is Verdict.FLAGGED, found.reason
 
 
 def test_a_database_that_does_not_answer_is_said_without_its_password(tmp_path: Path) -> None:
@@ -167,7 +189,7 @@ def test_a_database_that_does_not_answer_is_said_without_its_password(tmp_path: 
     environ["LIVE_DSN"] = "postgresql://reader:verysecretword@127.0.0.1:1/app"
     found = asked(tmp_path, "C4", "op.drop_table('t')", "pass", tenancy, environ)
     assert found.verdict is Verdict.UNKNOWN
-    assert "does not let us in" in found.reason
+    assert "could not be reached" in found.reason
     assert "verysecretword" not in found.reason
 
 

@@ -68,10 +68,10 @@ def alike(sql: str) -> str:
     return _PIECE.sub(lambda found: _placeholder(found, mask=False), sql)
 
 
-def masked(sql: str) -> str:
-    """The statement in one line without any value: every literal becomes `?`, at most `MASKED` characters."""
+def masked(sql: str, *, most: int = MASKED) -> str:
+    """The statement in one line without any value: every literal becomes `?`, at most `most` characters."""
     out = _PIECE.sub(lambda found: _placeholder(found, mask=True), sql)
-    return " ".join(out.split())[:MASKED]
+    return " ".join(out.split())[:most]
 
 
 def _placeholder(found: re.Match[str], *, mask: bool) -> str:

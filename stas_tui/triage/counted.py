@@ -8,7 +8,7 @@ from storage.clock import HOUR, MINUTE, SECOND, age, hhmmss, iso_seconds
 from storage.records import Json
 
 WINDOWS_H = (24, 7 * 24)
-"""Hours that are counted: the last day, the last week."""
+"""Hours that are counted unless others are asked for: the last day, the last week."""
 LABEL, CELL = 24, 26
 NOTHING = "Nothing is recorded yet, so there is nothing to count."
 EXPLAINED = """\
@@ -18,26 +18,29 @@ Locks: what a person overrode with a reason. Leases: nobody renewed them.
 Without an owner: all P0 together, those that wait now included."""
 
 
-def numbers_text(found: Sequence[Json], *, began: int | None, now: int) -> str:
-    """The page for windows in the order of `WINDOWS_H`; `began` is when the record begins, None for an empty one.
+def numbers_text(found: Sequence[Json], *, began: int | None, now: int, plain: bool = False) -> str:
+    """The numbers of windows, the shortest first; `began` is when the record begins, None for an empty one.
 
     A window that is longer than the record counts only what is recorded; a longer one says nothing new and is left out.
+    `plain` has a sentence for each number instead of columns.
     """
     if began is None:
         return NOTHING
-    recorded = max(now - began, 0)
-    lines = [f"Counted {hhmmss(now)}Z. The log begins {iso_seconds(began)}, {age(recorded)} ago."]
+    lines = [f"Counted {hhmmss(now)}Z. The log begins {iso_seconds(began)}, {age(max(now - began, 0))} ago."]
     columns: list[tuple[Json, int]] = []
     for numbers in found:
-        window = round(float(numbers["hours"]) * HOUR)
-        columns.append((numbers, min(window, recorded)))
-        if recorded < window:
+        known = int(numbers["recorded_s"]) * SECOND
+        columns.append((numbers, known))
+        if known < round(float(numbers["hours"]) * HOUR):
             lines.append("What was before that is not known.")
             break
     lines.append("")
     for label, cell in _ROWS:
         cells = [cell(numbers, known) for numbers, known in columns]
-        lines.append(f"{label:<{LABEL}}" + "".join(f"{text:<{CELL}}" for text in cells).rstrip())
+        if plain:
+            lines.append(f"{label}: {', '.join(cells)}.")
+        else:
+            lines.append(f"{label:<{LABEL}}" + "".join(f"{text:<{CELL}}" for text in cells).rstrip())
     return "\n".join([*lines, "", EXPLAINED])
 
 
@@ -54,9 +57,8 @@ def _many(name: str, one: str, many: str) -> _Cell:
 
 
 def _an_hour(numbers: Json, known: int) -> str:
-    if known < HOUR:
-        return f"too early after {age(known)}"
-    return f"{round(numbers['gates'] / (known / HOUR), 2):g} an hour in {age(known)}"
+    value = numbers["gates_per_hour"]
+    return f"too early after {age(known)}" if value is None else f"{value:g} an hour in {age(known)}"
 
 
 def _median(numbers: Json, known: int) -> str:

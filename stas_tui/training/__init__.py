@@ -1,0 +1,1 @@
+"""Training: the same screens on a simulated world, with decisions that are scored."""

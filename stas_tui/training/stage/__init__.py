@@ -1,0 +1,1 @@
+"""The simulated world of a lesson, behind the same protocols as the real one."""
