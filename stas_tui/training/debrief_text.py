@@ -89,7 +89,7 @@ def _tracks(data: Json) -> Iterator[str]:
     yield f"{'actual':8}{_track(decisions, 'decided_at', length)}"
     yield "```"
     yield ""
-    yield "Each sign is a decision of the table below, in its order. What stands in no track was not decided."
+    yield "Each sign is a decision below, in its order. What stands in no track was not decided."
 
 
 def _track(decisions: Sequence[Json], key: str, length: int) -> str:
@@ -107,30 +107,37 @@ def _decisions(data: Json) -> Iterator[str]:
     if not data["decisions"]:
         return
     yield "## Decisions"
-    yield ""
-    yield "| | decision | could be known | evidence opened | ideal | decided | outcome | points | why |"
-    yield "|---|---|---:|---|---|---|---|---:|---|"
     for n, one in enumerate(data["decisions"]):
-        evidence = ", ".join(
-            f"{plain(item['evidence'].removeprefix('opened:'))} {offset(item['opened_at'])}"
-            + ("" if item["in_time"] or item["opened_at"] is None else " (after)")
-            for item in one["evidence"]
-        )
-        decided = f"{_verb(one['verb'])} {offset(one['decided_at'])}" if one["decided_at"] is not None else "—"
-        ideal = f"{_verb(one['expected'])} {offset(one['ideal_at'])}"
-        outcome = _OUTCOMES[one["outcome"]] + (", late" if one["late"] else "")
-        yield (
-            f"| {_MARKS[n] if n < len(_MARKS) else ''} | {plain(one['on'])}: {plain(one['what'])} "
-            f"| {offset(one['could_be_known_at'])} | {evidence or '—'} | {ideal} | {decided} | {outcome} "
-            f"| {one['points']:g} of {one['of']} | {plain(one['why'])} |"
-        )
-    yield ""
-    for one in data["decisions"]:
-        if one["also_accepted"]:
-            also = ", ".join(_verb(verb) for verb in one["also_accepted"])
-            yield f"Also accepted for {plain(one['on'])}: {also}."
+        mark = f"{_MARKS[n]}. " if n < len(_MARKS) else ""
+        yield ""
+        yield f"### {mark}{plain(one['on'])}: {plain(one['what'])}"
+        yield ""
+        yield from _decision(one)
     if data["never_came_up"]:
+        yield ""
         yield f"Never came up, and does not count: {', '.join(plain(one) for one in data['never_came_up'])}."
+
+
+def _decision(one: Json) -> Iterator[str]:
+    decided = f"{_verb(one['verb'])} {offset(one['decided_at'])}" if one["decided_at"] is not None else "nothing"
+    outcome = _OUTCOMES[one["outcome"]] + (", late" if one["late"] else "")
+    yield f"- outcome: **{outcome}**, {one['points']:g} of {one['of']} points"
+    yield f"- ideal: {_verb(one['expected'])} {offset(one['ideal_at'])}; decided: {decided}"
+    seen = _evidence(one) or "none was asked for"
+    yield f"- could be known: {offset(one['could_be_known_at'])}; evidence opened: {seen}"
+    if one["also_accepted"]:
+        yield f"- also accepted: {', '.join(_verb(verb) for verb in one['also_accepted'])}"
+    yield ""
+    yield plain(one["why"])
+
+
+def _evidence(one: Json) -> str:
+    return ", ".join(
+        f"{plain(item['evidence'].removeprefix('opened:'))} "
+        + ("never" if item["opened_at"] is None else offset(item["opened_at"]))
+        + ("" if item["in_time"] or item["opened_at"] is None else " (after)")
+        for item in one["evidence"]
+    )
 
 
 def _verb(verb: str) -> str:

@@ -147,6 +147,15 @@ def said(verb: str) -> str:
     return verb.replace("_", " ")
 
 
+def _left(engine: Engine, decisions: Sequence[Judged]) -> int:
+    """How many decisions would still have been due when the instructor ended it; those that need not come do not."""
+    if engine.ended != ENDED_BY_INSTRUCTOR:
+        return 0
+    certain = {inject.ref for inject in engine.scenario.inject if inject.at is not None}
+    missing = [one for one in engine.scenario.decision if one.id not in engine.made and one.on in certain]
+    return len(missing) + sum(not judged.counted for judged in decisions)
+
+
 def _verdict(
     engine: Engine, decisions: Sequence[Judged], percent: float, fails: Sequence[str], low: Sequence[Part]
 ) -> tuple[bool, str]:
@@ -157,6 +166,9 @@ def _verdict(
         return False, "Not passed: the run was cut off before its end."
     if engine.ended not in (*ENDED_BY_ITSELF, ENDED_BY_INSTRUCTOR):
         return False, f"Not passed: the lesson was left before its end ({engine.ended})."
+    if left := _left(engine, decisions):
+        due = "1 of its decisions was" if left == 1 else f"{left} of its decisions were"
+        return False, f"Not passed: the instructor ended it before {due} due; so far {percent:g} %."
     if not any(judged.counted for judged in decisions):
         return False, "Not passed: no decision came up."
     if low:

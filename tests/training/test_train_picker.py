@@ -141,8 +141,7 @@ def test_a_lesson_from_the_door_and_back_to_it_and_then_the_demo(tmp_path: Path,
     entries, told = ledger.read(home / "training" / "ledger.jsonl")
     assert [entry.lesson for entry in entries] == ["s00-first-shift"]
     assert not told
-    os.write(terminal.master, b"\x1b[B")
-    terminal.until(b"It is made anew each time")
+    terminal.until(b"It is made anew each time", press=b"\x1b[B")
     os.write(terminal.master, b"\r")
     terminal.until(b"no pulse")
     assert (home / "profiles" / "demo").is_dir(), "the lesson's guard holds for the lesson alone"

@@ -85,11 +85,13 @@ def test_the_timeline_has_both_tracks_the_world_and_the_instructor() -> None:
     assert "- INSTRUCTOR +0:10 mark: text hands off the keys" in debrief(one, engine).markdown()
 
 
-def test_the_table_says_when_evidence_was_opened() -> None:
+def test_each_decision_says_when_evidence_was_opened() -> None:
     text = sheet((41, "open", "a1"), (45, "reject", "a1"), (50, "own", "m1"), (60, "open", "m1"))
-    assert "| 2 | a1: Open a pull request: infra: alert on a full disk | +0:40 | a1.base +0:41 | reject +1:20 |" in text
+    assert "### 2. a1: Open a pull request: infra: alert on a full disk" in text
+    assert "- could be known: +0:40; evidence opened: a1.base +0:41" in text
+    assert "- ideal: reject +1:20; decided: reject +0:45" in text
     assert "m1 +1:00 (after)" in text
-    assert "Also accepted for a1: pause pulse." in text
+    assert "- also accepted: pause pulse" in text
 
 
 def test_the_control_is_named_and_nobody_is_blamed() -> None:
@@ -152,12 +154,12 @@ def test_a_canary_leaves_in_no_form(where: str) -> None:
         assert "redacted" in made.json_text()
 
 
-def test_text_from_a_lesson_cannot_act_on_a_terminal_or_break_the_table() -> None:
+def test_text_from_a_lesson_cannot_act_on_a_terminal_or_break_the_page() -> None:
     assert plain("a\x1b[2J|b\n\u202e`c`") == "a \\[2J\\|b \\`c\\`"
     text = sheet(changes=(('subject = "Disk of the api"', 'subject = "x | y \\u001b]0;z\\u0007 <b>"'),))
     assert "\x1b" not in text
-    row = next(line for line in text.splitlines() if line.startswith("| 1 |"))
-    assert len(re.findall(r"(?<!\\)\|", row)) == 10
+    assert "### 1. m1: x \\| y " in text
+    assert "<b>" not in text.replace("\\<b", "")
 
 
 def test_noise_is_not_in_the_timeline() -> None:

@@ -160,15 +160,26 @@ def test_what_the_instructor_ends_is_scored_as_far_as_it_went() -> None:
     engine.order(Order(at=60_000, what="end"))
     assert engine.ended == ENDED_BY_INSTRUCTOR
     result = score(engine)
-    assert result.passed
+    assert not result.passed
+    assert result.why == "Not passed: the instructor ended it before 1 of its decisions was due; so far 100 %."
     assert [judged.outcome for judged in result.decisions] == ["expected", "open"]
+
+
+def test_what_the_instructor_ends_after_the_last_decision_is_passed() -> None:
+    one = lesson()
+    engine = Engine(one.scenario, one.digest)
+    for at, verb, target in RIGHT:
+        engine.act(Act(at=at * 1_000, verb=verb, target=target))
+    if not engine.ended:
+        engine.order(Order(at=engine.now, what="end"))
+    assert score(engine).passed
 
 
 def test_a_run_without_any_decision_is_not_passed() -> None:
     one = lesson()
     engine = Engine(one.scenario, one.digest)
     engine.order(Order(at=1_000, what="end"))
-    assert score(engine).why == "Not passed: no decision came up."
+    assert score(engine).why == "Not passed: the instructor ended it before 2 of its decisions were due; so far 0 %."
 
 
 def test_an_edit_that_mends_nothing_counts_as_an_approval() -> None:
