@@ -281,11 +281,17 @@ class Comparison(Observed):
     """`worse`, `same`, `better`, `not measurable`."""
     points: int = 0
     reason: str = ""
+    latency: str = "not measurable"
+    """The verdict on the 95th percentile of the answer time, in the same words; of an older record, nobody asked."""
+    latency_before: float | None = None
+    """In seconds, the middle of the hour before the merge."""
+    latency_after: float | None = None
+    latency_reason: str = ""
 
     @property
     def standing(self) -> str:
-        """The verdict."""
-        return self.verdict
+        """The verdict on errors; `slower` where only the latency got worse."""
+        return "slower" if self.latency == "worse" != self.verdict else self.verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

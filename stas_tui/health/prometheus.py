@@ -13,6 +13,7 @@ from stas_tui.health.alert_rules import rules_of
 from stas_tui.health.base import Answer
 from stas_tui.health.hosted import HostedSource
 from stas_tui.health.promql import NoAnswer, Points, Vector
+from stas_tui.health.slower import compare_latency
 from stas_tui.health.tenants import BASELINE_MS, WATCHED_MS, compare_merge, judge, share
 from stas_tui.web import Web, WebError
 from storage.clock import DAY, HOUR, MINUTE
@@ -263,16 +264,47 @@ class PrometheusSource(HostedSource):
             self._range(web, name, round_, merge.at - BASELINE_MS, end, self._step_ms)
             for name in ("requests", "errors")
         )
-        comparisons = [
-            compare_merge(
+        latency, problem = self._latency_around(web, round_, merge, end)
+        looked_back = int(promql.window_s(self.queries["latency"]) * 1000)
+        comparisons = []
+        for tenant in dict.fromkeys([*tenants, *requests]):
+            rates = requests.get(tenant)
+            compared = compare_merge(
                 merge,
                 tenant,
-                requests.get(tenant),
+                rates,
                 errors.get(tenant),
                 now=round_.now,
                 step_ms=self._step_ms,
                 window_ms=int(self.window_s * 1000),
             )
-            for tenant in dict.fromkeys([*tenants, *requests])
-        ]
-        return _Compared(at=round_.now, final=round_.now >= merge.at + WATCHED_MS, comparisons=comparisons)
+            times = compare_latency(
+                merge,
+                rates,
+                latency.get(tenant),
+                now=round_.now,
+                step_ms=self._step_ms,
+                window_ms=looked_back,
+                problem=problem,
+            )
+            comparisons.append(
+                dataclasses.replace(
+                    compared,
+                    latency=times.verdict,
+                    latency_before=times.before,
+                    latency_after=times.after,
+                    latency_reason=times.reason,
+                )
+            )
+        watched = WATCHED_MS if not problem else 2 * WATCHED_MS
+        return _Compared(at=round_.now, final=round_.now >= merge.at + watched, comparisons=comparisons)
+
+    def _latency_around(self, web: Web, round_: _Round, merge: Merge, end: int) -> tuple[dict[str, Points], str]:
+        """(95th percentiles by tenant, why there are none): the comparison of errors stands without them."""
+        try:
+            return self._range(web, "latency", round_, merge.at - BASELINE_MS, end, self._step_ms), ""
+        except NoAnswer as error:
+            return {}, str(error)[:300]
+        except WebError as error:
+            round_.given_up = error.word
+            return {}, f"the latency could not be asked: {error.word}"

@@ -6,9 +6,10 @@ first. None is «no data», never 0; too little traffic to judge is not calm eit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from stas_tui.health.slower import seconds
 from stas_tui.health.tenants import (
     ABOVE,
     ALWAYS_BAD,
@@ -152,19 +153,43 @@ def after_merge(
 
     `ok` only once the 30 minutes are over and every tenant was measured; until then no news is no good news.
     """
-    by_tenant = {item.tenant: item for item in comparisons}
-    bad = [item for item in comparisons if item.verdict == "worse"]
+    said = {item.tenant: (item.verdict, item.reason, _change(item)) for item in comparisons}
+    return _after_merge(said, tenants, "worse", now - merged_at)
+
+
+def slower_after_merge(
+    comparisons: Sequence[Comparison], tenants: Collection[str], *, merged_at: int, now: int
+) -> tuple[str, str]:
+    """R107, the same for the 95th percentile of the answer time."""
+    said = {
+        item.tenant: (
+            item.latency,
+            item.latency_reason,
+            f"p95 {seconds(item.latency_before)} → {seconds(item.latency_after)}",
+        )
+        for item in comparisons
+    }
+    return _after_merge(said, tenants, "slower", now - merged_at)
+
+
+def _after_merge(
+    said: Mapping[str, tuple[str, str, str]], tenants: Collection[str], word: str, gone: int
+) -> tuple[str, str]:
+    """What tenants' verdicts, reasons and changes amount to `gone` milliseconds after a merge."""
+    bad = [f"{_name(tenant)} {change}" for tenant, (verdict, _, change) in said.items() if verdict == "worse"]
     if bad:
-        return "worse", listed([f"{_name(item.tenant)} {_change(item)}" for item in bad])
-    open_ = [(n, i.reason or "not measurable") for n, i in by_tenant.items() if i.verdict not in ("same", "better")]
-    open_ += [(name, "no data") for name in tenants if name not in by_tenant]
-    if open_ or not by_tenant:
+        return "worse", listed(bad)
+    open_ = [(n, reason or "not measurable") for n, (verdict, reason, _) in said.items() if verdict not in _MEASURED]
+    open_ += [(name, "no data") for name in tenants if name not in said]
+    if open_ or not said:
         words = listed([f"{_name(name)} ({one_line(reason, 60)})" for name, reason in sorted(open_)])
         return UNKNOWN, f"not measured: {words}" if words else "no tenant was compared"
-    gone = now - merged_at
     if gone < WATCHED_MS:
-        return UNKNOWN, f"no worse so far, {age(gone)} of {age(WATCHED_MS)}"
-    return "ok", f"no worse for {count(len(by_tenant), 'tenant')}"
+        return UNKNOWN, f"no {word} so far, {age(gone)} of {age(WATCHED_MS)}"
+    return "ok", f"no {word} for {count(len(said), 'tenant')}"
+
+
+_MEASURED = ("same", "better")
 
 
 def _change(item: Comparison) -> str:

@@ -69,6 +69,12 @@ def state_of(tree: Tree) -> str:
     return str(getattr(tree, "state", ""))
 
 
+def unread_of(tree: Tree) -> Mapping[str, str]:
+    """Files of a tree that nobody may read, and why; they stand in no other list of it. Raises `ForgeError`."""
+    unread: Mapping[str, str] = getattr(tree, "unread", {})
+    return unread
+
+
 def sizes_of(tree: Tree, shas: list[str]) -> Mapping[str, int]:
     """Bytes of contents by blob hash, in the cheapest way that a tree has. Raises `ForgeError`."""
     sizes = getattr(tree, "sizes", None)

@@ -35,7 +35,7 @@ class WorkingTree:
         """The head's sha, with `+` behind it if anything differs from it. Raises `ForgeError`."""
         done = self._git.run("rev-parse", "--verify", "--quiet", "HEAD", git_dir=self._git_dir, ok=(0, 1, 128))
         head = done.text if done.code == 0 else ""
-        if not head or self._differing:
+        if not head or self._differing or self.unread:
             return f"{head}+"
         quiet = ("diff-index", "--cached", "--quiet", "--ignore-submodules=all", head)
         return f"{head}+" if self._git.run(*quiet, git_dir=self._git_dir, ok=(0, 1)).code else head
@@ -45,7 +45,13 @@ class WorkingTree:
         """A hash over every path with its blob. Raises `ForgeError`."""
         tracked, untracked = self._listed
         changed = "".join(f"{path}\0{blob.sha}\0" for path, blob in sorted(self._differing.items()))
+        changed += "".join(f"{path}\0{why}\1" for path, why in sorted(self.unread.items()))
         return hashlib.sha256(b"\1".join((tracked, untracked, changed.encode("utf-8", "surrogateescape")))).hexdigest()
+
+    @property
+    def unread(self) -> Mapping[str, str]:
+        """Files that are there and may not be read, and why; `files` and `shas` leave them out. Raises `ForgeError`."""
+        return self._looked[1]
 
     def files(self) -> Mapping[str, Blob]:
         """Paths to blobs; submodules are left out. Raises `ForgeError`."""
@@ -57,6 +63,8 @@ class WorkingTree:
 
     def read(self, path: str) -> bytes | None:
         """A file's content; None if it is not there or is a link. Raises `ForgeError`."""
+        if why := self.unread.get(path):
+            raise ForgeError(f"{path}: {why}.", "Check its permissions.")
         sha = self._shas.get(path)
         return None if sha is None else self.read_many([sha])[sha]
 
@@ -103,20 +111,28 @@ class WorkingTree:
                 look.add(path)
         return entries, look
 
-    @cached_property
+    @property
     def _differing(self) -> dict[str, Blob]:
         """Files whose content on disk is not, or may not be, the one in the index; hashed."""
+        return self._looked[0]
+
+    @cached_property
+    def _looked(self) -> tuple[dict[str, Blob], dict[str, str]]:
+        """Files that differ, and those that could not be read, with the reason."""
         entries, look = self._tracked
         width = len(next(iter(entries.values()))[1]) if entries else 40
-        found = {}
+        found, unread = {}, {}
         for path in [*look, *(path for path in self._listed[1].split(b"\0") if path and not path.endswith(b"/"))]:
             if entries.get(path, (b"",))[0] == SUBMODULE:
                 continue
-            if (blob := self._hashed(path, width)) is not None and blob.sha != entries.get(path, (b"", b""))[
-                1
-            ].decode():
+            try:
+                blob = self._hashed(path, width)
+            except OSError as error:
+                unread[_printed(path)] = f"it cannot be read: {error.strerror}"
+                continue
+            if blob is not None and blob.sha != entries.get(path, (b"", b""))[1].decode():
                 found[_printed(path)] = blob
-        return found
+        return found, unread
 
     @cached_property
     def _gone(self) -> set[bytes]:
@@ -134,6 +150,8 @@ class WorkingTree:
             found.pop(path, None)
             if not blob.link:
                 found[path] = blob.sha
+        for path in self.unread:
+            found.pop(path, None)
         return found
 
     @cached_property
@@ -143,7 +161,7 @@ class WorkingTree:
     def _blobs(self) -> Iterator[tuple[str, Blob]]:
         for path, (mode, sha) in self._tracked[0].items():
             name = _printed(path)
-            if mode == SUBMODULE or path in self._gone or name in self._differing:
+            if mode == SUBMODULE or path in self._gone or name in self._differing or name in self.unread:
                 continue
             try:
                 size = os.lstat(self._at(path)).st_size
@@ -158,7 +176,7 @@ class WorkingTree:
         return os.fsencode(self._root) + b"/" + path
 
     def _hashed(self, path: bytes, width: int) -> Blob | None:
-        """The blob of a file on disk; None if there is none."""
+        """The blob of a file on disk; None if there is none. Raises `OSError` if it may not be read."""
         full = self._at(path)
         try:
             info = os.lstat(full)
@@ -171,10 +189,8 @@ class WorkingTree:
                 mark = hashlib.sha256(f"{info.st_size} {info.st_mtime_ns}".encode()).hexdigest()[:width]
                 return Blob(mark, info.st_size, executable=executable)
             data = Path(os.fsdecode(full)).read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        except OSError as error:
-            raise ForgeError(f"{_printed(path)} cannot be read: {error.strerror}.", "Check its permissions.") from error
         return Blob(_sha(data, width), len(data), executable=executable)
 
     def _content(self, path: str, sha: str) -> bytes:

@@ -25,9 +25,10 @@ from storage.records import DataState, Evidence, Finding, Json, Merge, Pulse, St
 from storage.watch_records import Check, Comparison, Probe, SourceKind
 
 NOTHING_CHECKS = reviewing.NOBODY_LOOKS
-POST_MERGE = ("CI", "builds", "error rates", "health", landed.SCHEMA, landed.ISOLATION)
+ERRORS, LATENCY = "error rates", "latency"
+POST_MERGE = ("CI", "builds", ERRORS, LATENCY, "health", landed.SCHEMA, landed.ISOLATION)
 """What is looked at after a merge, in the routine's order; the schema only where the merge holds migrations."""
-_FELT = ("error rates", "health", landed.ISOLATION)
+_FELT = (ERRORS, LATENCY, "health", landed.ISOLATION)
 """What users feel when it goes wrong."""
 
 
@@ -132,7 +133,8 @@ def _watch(
     checks = (
         _ci(context, outside, project, merge, later),
         _builds(context, outside, project, merge, later),
-        _rates(context, outside, project, merge),
+        _felt(context, outside, project, merge, ERRORS),
+        _felt(context, outside, project, merge, LATENCY),
         health,
         schema(merge, health),
         landed.isolation(context, project, merge, health, landed.deployed_at(outside, project, (merge.sha, *later))),
@@ -214,23 +216,30 @@ def _by_checks(
 _FINAL = ("success", "failure", "neutral", "flaky")
 
 
-def _rates(context: Context, outside: Outside, project: str, merge: Merge) -> Said:
-    """R107: each tenant before and after; good only when the 30 minutes are over."""
+def _felt(context: Context, outside: Outside, project: str, merge: Merge, subject: str) -> Said:
+    """R107: errors or latency of each tenant before and after; good only when the 30 minutes are over."""
     told = outside.told(SourceKind.METRICS)
     if not told.configured:
-        return Said(subject="error rates", verdict=UNKNOWN, reason=NOTHING_CHECKS)
+        return Said(subject=subject, verdict=UNKNOWN, reason=NOTHING_CHECKS)
+    judge = spikes.after_merge if subject == ERRORS else spikes.slower_after_merge
     tenants = context.rules.tenants.get(project, ())
     found = [one for _, one in outside.things(Comparison, told.good) if one.sha == merge.sha]
-    word, said = spikes.after_merge(found, tenants, merged_at=merge.at, now=outside.now)
+    word, said = judge(found, tenants, merged_at=merge.at, now=outside.now)
     again = [one for _, one in outside.things(Comparison, told.replayed) if one.sha == merge.sha]
-    recorded = spikes.after_merge(again, tenants, merged_at=merge.at, now=outside.now)[1] if again else ""
+    recorded = judge(again, tenants, merged_at=merge.at, now=outside.now)[1] if again else ""
     ref = told.good[0].name if told.good else ""
     proof = [
-        Evidence(kind="query", ref=f"{ref}:{one_line(one.tenant, 40)}", text=f"{one.verdict}, {one.points} points")
+        Evidence(kind="query", ref=f"{ref}:{one_line(one.tenant, 40)}", text=_measured(one, subject))
         for one in found[:20]
     ]
     verdict = {"worse": FAILED, "ok": OK}.get(word, UNKNOWN)
-    return judged("error rates", told, verdict, said, proof, recorded=recorded)
+    return judged(subject, told, verdict, said, proof, recorded=recorded)
+
+
+def _measured(one: Comparison, subject: str) -> str:
+    if subject == ERRORS:
+        return f"{one.verdict}, {one.points} points"
+    return one_line(redacted(f"{one.latency}: {one.latency_reason}"), 120)
 
 
 def _endpoints(outside: Outside, project: str, merge: Merge, later: Sequence[str]) -> Said:

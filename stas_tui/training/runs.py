@@ -115,9 +115,10 @@ class RunFolder:
         self._append({"reached": at})
 
     def finish(self, engine: Engine) -> Path:
-        """Keep the log and how it ended, write the debrief and the line of the ledger; returns the debrief's Markdown.
+        """Keep the log and how it ended, write the debrief and, if it came to its end, the line of the ledger.
 
-        The ledger has the time when the run began. Called again after an error, it does what is still to do.
+        Returns the debrief's Markdown. The ledger has the time when the run began. Called again after an error, it does
+        what is still to do.
         """
         from stas_tui.training import ledger
         from stas_tui.training.debrief import debrief
@@ -132,8 +133,10 @@ class RunFolder:
         sheet = debrief(written, engine, notes=notes_of(self.path))
         write_private(self.path / DEBRIEF_MD, sheet.markdown())
         write_private(self.path / DEBRIEF_JSON, sheet.json_text())
-        entry = ledger.entry_of(engine, score(engine), at=self._began, run=self.name)
-        ledger.append(self.path.parent.parent / LEDGER, entry)
+        result = score(engine)
+        if result.whole:
+            entry = ledger.entry_of(engine, result, at=self._began, run=self.name)
+            ledger.append(self.path.parent.parent / LEDGER, entry)
         return self.path / DEBRIEF_MD
 
     def close(self) -> None:

@@ -61,6 +61,8 @@ class Score:
     """Passed or not, in one sentence."""
     pass_percent: int
     hints: int
+    whole: bool
+    """Whether it came to its end; one that was left or cut off says nothing about progress."""
 
     def part(self, name: str) -> Part:
         """The part with a name of `PARTS`."""
@@ -85,6 +87,7 @@ def score(engine: Engine) -> Score:
         why=why,
         pass_percent=rubric.pass_percent,
         hints=sum(engine.hints.values()),
+        whole=engine.ended in ENDED_BY_ITSELF or (engine.ended == ENDED_BY_INSTRUCTOR and not _left(engine, decisions)),
     )
 
 

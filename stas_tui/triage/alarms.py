@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from stas_tui.health.slower import seconds
 from stas_tui.health.tenants import OUTLIER, PLATFORM, SPIKE
 from stas_tui.health.words import DOUBTFUL
 from stas_tui.triage.identity import alert_key, platform_key, probe_key, tenant_key, tops
@@ -177,8 +178,8 @@ def tenant_items(tenants: Sequence[Fact], comparisons: Sequence[Fact], strip: St
         if fact.gone_at is not None:
             continue
         commit: tuple[Evidence, ...] = ()
-        if isinstance(thing, Comparison) and thing.verdict == "worse":
-            said, word = f"errors {_share(thing.before)} -> {_share(thing.after)} since {thing.sha[:8]}", "worse"
+        if isinstance(thing, Comparison) and "worse" in (thing.verdict, thing.latency):
+            said, word = f"{_changes(thing)} since {thing.sha[:8]}", "worse"
             merged = f"merged {hhmm(thing.merged_at)}"
             commit = (Evidence(kind="commit", ref=thing.sha, text=merged, at=thing.merged_at),)
         elif isinstance(thing, TenantNumbers) and thing.standing in (OUTLIER, SPIKE, PLATFORM):
@@ -210,6 +211,13 @@ def tenant_items(tenants: Sequence[Fact], comparisons: Sequence[Fact], strip: St
         )
         found.setdefault(item.key, []).append(item)
     return [_together(reports) for reports in found.values()]
+
+
+def _changes(item: Comparison) -> str:
+    """What got worse: the errors, the latency or both."""
+    errors = f"errors {_share(item.before)} -> {_share(item.after)}" if item.verdict == "worse" else ""
+    slower = f"p95 {seconds(item.latency_before)} -> {seconds(item.latency_after)}" if item.latency == "worse" else ""
+    return ", ".join(filter(None, (errors, slower)))
 
 
 def _share(value: float | None) -> str:

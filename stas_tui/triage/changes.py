@@ -101,7 +101,11 @@ def _changes(
         if isinstance(fact.thing, Check) and fact.gone_at is None:
             change(fact.thing.project_id, fact.thing.sha).checks.append((fact, fact.thing))
     for fact in comparisons:
-        if isinstance(fact.thing, Comparison) and fact.gone_at is None and fact.thing.verdict == "worse":
+        if (
+            isinstance(fact.thing, Comparison)
+            and fact.gone_at is None
+            and "worse" in (fact.thing.verdict, fact.thing.latency)
+        ):
             change(projects.get(fact.thing.sha, ""), fact.thing.sha).worse.append((fact, fact.thing))
     return found
 
@@ -186,8 +190,13 @@ def _worse(change: _Change, case: _Case) -> None:
     for fact, comparison in change.worse:
         case.seen.append(fact.began)
         case.facts.append(fact)
-        text = seen_line(f"tenant {comparison.tenant}: worse {comparison.reason}")
+        text = seen_line(f"tenant {comparison.tenant}: worse {_reasons(comparison)}")
         case.evidence.append(Evidence(kind="query", ref=comparison.key, text=text, at=fact.last_seen))
+
+
+def _reasons(item: Comparison) -> str:
+    said = (item.verdict, item.reason), (item.latency, item.latency_reason)
+    return ", ".join(reason for verdict, reason in said if verdict == "worse")
 
 
 def _failed(change: _Change, case: _Case, latest: dict[tuple[str, str], Deploy]) -> None:

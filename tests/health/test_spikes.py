@@ -104,6 +104,24 @@ def test_R107_after_a_merge(found: list[Comparison], minutes: int, expected: str
     assert told == (expected, said)
 
 
+@pytest.mark.parametrize(
+    ("latencies", "minutes", "expected", "said"),
+    [
+        (("worse", "same"), 1, "worse", "acme p95 0.2 s → 1.6 s"),
+        (("same", "better"), 60, "ok", "no slower for 2 tenants"),
+        (("same", "same"), 29, "unknown", "no slower so far, 29m of 30m"),
+        (("same", "not measurable"), 60, "unknown", "not measured: globex (no series)"),
+    ],
+)
+def test_R107_latency_after_a_merge(latencies: tuple[str, str], minutes: int, expected: str, said: str) -> None:
+    found = [
+        compared(tenant, latency=word, latency_before=0.2, latency_after=1.6, latency_reason="no series")
+        for tenant, word in zip(("acme", "globex"), latencies, strict=True)
+    ]
+    told = spikes.slower_after_merge(found, ("acme", "globex"), merged_at=NOW, now=NOW + minutes * MINUTE)
+    assert told == (expected, said)
+
+
 def test_R107_without_tenants_and_comparisons_nothing_is_said_to_be_well() -> None:
     assert spikes.after_merge([], (), merged_at=NOW, now=NOW + HOUR) == ("unknown", "no tenant was compared")
 

@@ -123,7 +123,7 @@ def numbers(tenant: str, errors: float | None = 0.001, **fields: Any) -> TenantN
 
 
 def compared(sha: str, tenant: str, verdict: str = "same", **fields: Any) -> Comparison:
-    values: dict[str, Any] = {"merged_at": T0 - HOUR, "before": 0.0, "after": 0.0, "points": 30}
+    values: dict[str, Any] = {"merged_at": T0 - HOUR, "before": 0.0, "after": 0.0, "points": 30, "latency": "same"}
     return Comparison(key=f"{sha}/{tenant}", sha=sha, tenant=tenant, verdict=verdict, **{**values, **fields})
 
 

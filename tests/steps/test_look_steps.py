@@ -315,6 +315,7 @@ def test_R99_a_merge_is_watched_once_and_every_check_is_unknown(shop: Shop) -> N
         "after merge:CI",
         "after merge:builds",
         "after merge:error rates",
+        "after merge:latency",
         "after merge:health",
         "after merge:isolation",
     }

@@ -27,7 +27,7 @@ from tests.steps.outside import (
 
 RESTS_ON = {
     SourceKind.ALERTS: ({"alerts"}, set()),
-    SourceKind.METRICS: ({"error rates"}, {"error rates"}),
+    SourceKind.METRICS: ({"error rates"}, {"error rates", "latency"}),
     SourceKind.PROBES: ({"endpoints"}, {"health"}),
     SourceKind.CI: ({"CI"}, {"CI"}),
     SourceKind.BUILDS: ({"builds"}, {"builds"}),
@@ -48,7 +48,7 @@ def test_a_world_in_which_every_source_answers_is_calm(shop: Shop) -> None:
         ("alerts", "error rates", "endpoints", "CI", "builds", "deploys", "reports"), "ok"
     )
     assert {name: f.verdict for name, f in after(shop, sha).items()} == dict.fromkeys(
-        ("CI", "builds", "error rates", "health", "isolation"), "ok"
+        ("CI", "builds", "error rates", "latency", "health", "isolation"), "ok"
     )
     assert (step(shop, 6).data_state, step(shop, 6).note) == (DataState.OK, "7 ok")
     assert (step(shop, 8).data_state, step(shop, 8).note) == (DataState.OK, "1 merge, 0 reviews")

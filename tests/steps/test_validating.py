@@ -150,6 +150,32 @@ def test_R107_a_tenant_that_got_worse_is_named_and_drafts_a_P0(shop: Shop) -> No
     assert f"error rates went wrong after commit {sha[:8]}" in field(shop.summary(), "Recent Deploys")
 
 
+def test_R107_a_tenant_that_got_slower_is_named_beside_its_errors(shop: Shop) -> None:
+    sha = healthy(watched(shop))
+    slow = compared(sha, "acme", latency="worse", latency_before=0.2, latency_after=1.6, latency_reason="p95 0.2 s")
+    says(shop, SourceKind.METRICS, *map(numbers, TENANTS), slow, compared(sha, "globex"))
+    checks = told(shop, sha)
+    assert checks["error rates"].verdict == "ok"
+    assert (checks["latency"].verdict, checks["latency"].reason) == ("failed", "acme p95 0.2 s → 1.6 s")
+    assert checks["latency"].evidence[1].text == "worse: p95 0.2 s"
+    draft = entry(shop, sha)["draft"]
+    assert (draft["priority"], draft["title"]) == ("P0", f"infra: latency went wrong after commit {sha[:8]}")
+    shop.machine.advance()
+    shop.machine.advance()
+    assert f"latency went wrong after commit {sha[:8]}" in field(shop.summary(), "Recent Deploys")
+
+
+def test_R107_latency_that_nobody_measured_keeps_the_merge_open(shop: Shop) -> None:
+    sha = healthy(watched(shop))
+    odd = compared(sha, "globex", latency="not measurable", latency_reason="no series for latency")
+    says(shop, SourceKind.METRICS, *map(numbers, TENANTS), compared(sha, "acme"), odd)
+    checks = told(shop, sha)
+    assert checks["error rates"].verdict == "ok"
+    said = "not measured: globex (no series for latency)"
+    assert (checks["latency"].verdict, checks["latency"].reason) == ("unknown", said)
+    assert not entry(shop, sha)["settled"]
+
+
 @pytest.mark.parametrize(
     ("verdict", "reason", "said"),
     [("not measurable", "NaN", "globex (NaN)"), ("not measurable", "", "globex (not measurable)")],

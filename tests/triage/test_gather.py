@@ -180,6 +180,15 @@ def test_a_tenant_that_stands_out_and_fares_worse_since_a_merge_is_one_incident(
     assert set(items) == {f"deploy:/{SHA}"}, "globex is fine; the commit is suspect"
 
 
+def test_R107_a_tenant_that_is_only_slower_since_a_merge_is_an_incident_too() -> None:
+    slower = {"latency": "worse", "latency_before": 0.2, "latency_after": 1.6, "latency_reason": "p95 0.2 s, 1.6 s"}
+    items = seen(comparisons=[fact(comparison(verdict="same", **slower))])
+    assert items["tenant:acme"].title == f"tenant acme: p95 0.2 s -> 1.6 s since {SHA[:8]}"
+    change = items[f"deploy:/{SHA}"]
+    assert "tenant acme: worse p95 0.2 s, 1.6 s" in {evidence.text for evidence in change.evidence}
+    assert seen(comparisons=[fact(comparison(verdict="same", latency="not measurable"))]) == {}
+
+
 def test_R117_a_spike_is_the_tenants_and_most_tenants_at_once_are_the_platforms() -> None:
     assert (
         only(tenants=[fact(tenant(remark="spike: 9.0 % of requests fail; outliers off (2 tenants)"))]).word == "spike"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stas_tui.isolation.code.known import Known
+from stas_tui.isolation.code.natural import GUESSED
 from stas_tui.isolation.code.sql.schema import GUESSED_KEYS
 from storage.check_records import Lead
 
@@ -57,6 +58,8 @@ class QueryJudge:
     def __init__(self, known: Known, *, accuse: bool) -> None:
         self._known, self._words, self._accuse = known, known.words, accuse
         self.counted = Counted()
+        self.naturals: dict[str, list[str]] = {}
+        """Fingerprint of a lead on a natural key, to its table, or its model where no table is known, and column."""
         self._owned_names: dict[str, bool] = {}
 
     def leads(self, paths: list[str] | None = None) -> Iterator[Lead]:
@@ -179,8 +182,10 @@ class QueryJudge:
         unique = any(self._known.is_unique(subject, column) for column, kind, _ in equal if kind != "const")
         ids = [column for column, kind, _ in equal if column.endswith("_id") and kind != "const"]
         if by_key and not unique and not ids:
-            text = f"{function['q']} looks up {subject} by {by_key[0]}, unique in a tenant only, without the tenant"
-            yield self._lead(NATURAL, text, path, function, site, subject, seen)
+            text = f"{function['q']} looks up {subject} by {by_key[0]}{GUESSED} without the tenant"
+            lead = self._lead(NATURAL, text, path, function, site, subject, seen)
+            self.naturals[lead.fingerprint] = [self._known.table_of(subject), by_key[0]]
+            yield lead
         elif holds := self._holds(function):
             where = holds.partition(" ")[2]
             text = f"{function['q']} holds the tenant ({where}) and reads {subject} without it"

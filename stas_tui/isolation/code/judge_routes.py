@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stas_tui.isolation.code.known import Known
-from stas_tui.isolation.code.routes import is_identity, touches
-from stas_tui.isolation.code.words import CALLERS
+from stas_tui.isolation.code.routes import is_identity, is_open, touches
+from stas_tui.isolation.code.shapes import is_input
+from stas_tui.isolation.code.words import CALLERS, snake
 from storage.check_records import Lead
 
 Facts = dict[str, Any]
@@ -56,11 +57,13 @@ def judge_routes(known: Known) -> Routes:
         for route in facts.get("r", ()):
             seen.total += 1
             how = _asked(known, path, route)
-            if not staff and touches(route, route["f"] in reading):
+            inside = list(_in_body(known, path, route, how))
+            if not staff and (touches(route, route["f"] in reading) or inside):
                 seen.judged += 1
                 if not how:
                     seen.bare.append(_bare(path, route))
             seen.client += _client(known, path, route, how)
+            seen.client += inside
         for function in facts.get("f", ()):
             if "c" in function:
                 seen.client += _sent(known, path, function)
@@ -103,6 +106,37 @@ def _client(known: Known, path: str, route: Facts, how: str) -> Iterator[Lead]:
             rule=CLIENT, text=text, path=path, line=route["l"], code=f"{route['m'].upper()} {route['p']}",
             accuses=False, anchor=f"{route['f']} {tenant}",
         )  # fmt: skip
+
+
+def _in_body(known: Known, path: str, route: Facts, how: str) -> Iterator[Lead]:
+    """Tenants that a route takes from a field of the body's model and holds against nothing."""
+    for tenant, (of, *beside) in route.get("b", {}).items():
+        owner, _, attribute = tenant.partition(".")
+        if not beside or is_open(route["p"]) or known.words.is_staff(path, route["f"]):
+            continue
+        if not _is_body(known, owner, of, route.get("n", {}).get(owner, [])):
+            continue
+        checked = known.checks_tenant(route.get("d", []), attribute)
+        if checked or _met(known, route, [name for name in beside if name != owner]):
+            continue
+        why = "and nothing in it asks who calls" if not how else "and it is held against nothing that the caller is"
+        text = f"{route['m'].upper()} {route['p'] or '/'} takes {attribute} from the body ({of}), {why}"
+        yield Lead(
+            rule=CLIENT, text=text, path=path, line=route["l"], code=f"{route['m'].upper()} {route['p']}",
+            accuses=False, anchor=f"{route['f']} {route['m']} {route['p']} {tenant}",
+        )  # fmt: skip
+
+
+def _is_body(known: Known, owner: str, of: str, depends: list[str]) -> bool:
+    """Whether a parameter is a model that the client fills in, and no caller, service or dependency."""
+    if any(not name.startswith("@") or name[1:] in known.aliases for name in depends if name not in _FROM_BODY):
+        return False
+    if owner in CALLERS or is_identity(owner):
+        return False
+    return is_input(owner) or is_input(snake(of)) or known.is_filled_in(of)
+
+
+_FROM_BODY = frozenset({"Body", "Form", "Json"})
 
 
 def _met(known: Known, route: Facts, beside: list[str]) -> bool:

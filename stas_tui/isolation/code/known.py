@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
+from stas_tui.isolation.code.bodies import MODELS
 from stas_tui.isolation.code.routes import is_identity
 from stas_tui.isolation.code.sql.schema import GUESSED_KEYS, plain
 from stas_tui.isolation.code.words import Words, snake
@@ -95,6 +96,11 @@ class Known:
         declared = schema.scoped | schema.shared | set(schema.parents)
         return next((table for table in sorted(declared) if table.rpartition(".")[2] in forms), "")
 
+    def table_of(self, model: str) -> str:
+        """The table of a model, where it is declared or written; else the name as it is given."""
+        written = next((plain(ancestor["t"]) for ancestor in self._line(model, 0) if ancestor.get("t")), "")
+        return self.words.models.get(model) or written or model
+
     def managed(self, model: str) -> bool:
         """Whether every query on a model begins at a manager that binds it to the tenant by itself."""
         for ancestor in self._line(model, 0):
@@ -140,6 +146,10 @@ class Known:
         """How a class-based view, or a base of it, looks at the caller in its attributes; empty if it does not."""
         asked = (to for ancestor in self._line(name, 0) for to in ancestor.get("d", ()))
         return next((how for to in asked if (how := self.asks_who(to))), "")
+
+    def is_filled_in(self, name: str) -> bool:
+        """Whether a class, or a base of it, is a model that frameworks fill from what the client sent."""
+        return any(base in MODELS for ancestor in self._line(name, 0) for base in ancestor.get("b", ()))
 
     def class_holds(self, name: str) -> bool:
         """Whether a class, or a base of it, keeps the tenant in `self`."""

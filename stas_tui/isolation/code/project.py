@@ -46,6 +46,8 @@ class Read:
     """The first files that could not be read, and why."""
     unread_total: int = 0
     digest: str = ""
+    naturals: dict[str, list[str]] = field(default_factory=dict)
+    """Fingerprint of a lead of Q3, to its table or model and the column that it looks up by."""
 
     def of(self, check: str) -> list[Lead]:
         """Leads of one check; notes that accuse nobody and ask nothing are left out."""
@@ -80,6 +82,7 @@ def judged(scanned: Scanned, words: Words) -> Read:
     )  # fmt: skip
     queries = QueryJudge(known, accuse=words.declared)
     read.leads += queries.leads()
+    read.naturals = queries.naturals
     routes, keys, jobs = judge_routes(known), judge_keys(known), judge_jobs(known)
     if routes.too_many:
         read.notes["Q6"] = (

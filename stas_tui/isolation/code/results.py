@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from stas_tui.forges.base import ForgeError
 from stas_tui.isolation.base import UNDECLARED, World, unknown
+from stas_tui.isolation.code.natural import Keys, Said, keys_of, with_keys
 from stas_tui.isolation.code.specs import CHECKS
 from stas_tui.isolation.code.words import RULES, words_of
 from storage.check_records import CheckResult, Verdict
@@ -16,7 +17,7 @@ from storage.errors import StoreError
 if TYPE_CHECKING:
     from stas_tui.isolation.code.project import Read
 
-EXECUTED = "Q4"
+NATURAL, EXECUTED = "Q3", "Q4"
 MOST_LEADS = 500
 """Leads that stand with a result; the reason and the counts speak of all of them."""
 _SETTLES = {
@@ -31,7 +32,7 @@ _SAID = {
            "drop their tenant filter when an argument is missing"),
     "Q2": ("reads a tenant's table without the tenant that is at hand",
            "read a tenant's table without the tenant that is at hand"),
-    "Q3": ("looks up by a key that is unique in a tenant only", "look up by a key that is unique in a tenant only"),
+    "Q3": ("looks up by a natural key without the tenant", "look up by a natural key without the tenant"),
     "Q5": ("takes the tenant from the client and holds it against nothing",
            "take the tenant from the client and hold it against nothing"),
     "Q6": ("asks nobody who calls", "ask nobody who calls"),
@@ -68,10 +69,10 @@ def _reading(world: World, checks: list[str]) -> Iterator[CheckResult]:
         yield from (unknown(world, check, "no repository to read; set `repository` of the project") for check in checks)
         return
     if world.dry:
-        yield from (
-            unknown(world, check, "dry run: the code was not read", target=f"commit {world.tree.commit[:12]}")
-            for check in checks
-        )
+        for check in checks:
+            listed = keys_of(world).executed if check == NATURAL else ()
+            target = f"commit {world.tree.commit[:12]}"
+            yield unknown(world, check, "dry run: the code was not read", target=target, executed=listed)
         return
     words = words_of(world.tenancy)
     try:
@@ -89,24 +90,45 @@ def _reading(world: World, checks: list[str]) -> Iterator[CheckResult]:
 
 def _result(world: World, check: str, read: Read, started: int) -> CheckResult:
     assert world.tree is not None
-    leads = read.of(check)
+    keys = Keys()
+    said = Said(leads=read.of(check))
+    if check == NATURAL and said.leads:
+        assert world.tenancy is not None
+        keys = keys_of(world)
+        said = with_keys(said.leads, read.naturals, keys, world.tenancy.columns)
+    leads = said.leads
     accusing = [lead for lead in leads if lead.accuses]
     counts = {"files": read.files, "parsed": read.parsed, "unread": read.unread_total, **read.counts.get(check, {})}
     return CheckResult(
         check=check,
         project_id=world.project_id,
         verdict=Verdict.FLAGGED if accusing else Verdict.UNKNOWN,
-        reason=_reason(check, read, len(leads), len(accusing)),
-        target=f"commit {world.tree.commit[:12]}, {read.files} files, sha256 {read.digest[:16]}",
+        reason="; ".join([*_reason(check, read, len(leads), len(accusing)), *_of_keys(keys, said.counts)]),
+        target=f"commit {world.tree.commit[:12]}, {read.files} files, sha256 {read.digest[:16]}"
+        + (f"; {keys.where}" if keys.where else ""),
         started_at=started,
         ended_at=world.clock.now(),
-        counts={**counts, "leads": len(leads)},
+        executed=keys.executed,
+        counts={**counts, **said.counts, "leads": len(leads)},
         leads=tuple(sorted(leads, key=lambda lead: not lead.accuses)[:MOST_LEADS]),
         tool=f"stas rules {RULES}, Python {platform.python_version()}",
     )
 
 
-def _reason(check: str, read: Read, leads: int, accusing: int) -> str:
+def _of_keys(keys: Keys, counts: Mapping[str, int]) -> list[str]:
+    """What the database says of the keys, as clauses."""
+    if keys.problem:
+        return [f"the database's keys could not be read: {keys.problem}"]
+    words = {
+        "tenant_keys": "unique in a tenant only",
+        "global_keys": "unique over all tenants",
+        "no_key": "in no unique key with the tenant",
+    }
+    said = [f"{counts[kind]} {word}" for kind, word in words.items() if counts.get(kind)]
+    return [f"by the keys of the database {', '.join(said)}"] if said else []
+
+
+def _reason(check: str, read: Read, leads: int, accusing: int) -> list[str]:
     parts = []
     if accusing:
         parts.append(f"{_number(check, accusing)} {_SAID[check][accusing > 1]}")
@@ -127,7 +149,7 @@ def _reason(check: str, read: Read, leads: int, accusing: int) -> str:
         few = "1 file" if read.unread_total == 1 else f"{read.unread_total} files"
         more = "" if read.unread_total == 1 else " first"
         parts.append(f"{few} could not be read, {first}{more}: {why}")
-    return "; ".join(parts)
+    return parts
 
 
 def _number(check: str, number: int) -> str:

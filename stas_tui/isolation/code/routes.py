@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any
 
+from stas_tui.isolation.code.bodies import body_tenants, with_names
 from stas_tui.isolation.code.lists import listed
 from stas_tui.isolation.code.shapes import arguments, dotted, is_class, names_in, tail, text_of
 from stas_tui.isolation.code.words import CALLERS, Words, snake
@@ -88,16 +89,25 @@ def routes_of(
     words: Words,
     hinted: list[int],
 ) -> Iterator[dict[str, Any]]:
-    """Every route that a function serves, as facts; see `facts`."""
+    """Every route that a function serves, as facts; those of `asks` and `l` line, `p` path, `m` method, `v` router,
+    `f` function, `c` class, `t` tenants that the client sends, each with what stands beside it, `b` tenants in a field
+    of the body's model, each with that model's class and what stands beside it.
+    """
     heads = [head for decorator in node.decorator_list if (head := _head(decorator))]
     if not heads and owner is not None and node.name in _VERBS:
         own = [head for decorator in owner.decorator_list if (head := _head(decorator))]
         heads = [(path, node.name, router, call) for path, _, router, call in own]
     asked = asks(node, words, hinted) if heads else {}
+    if heads and (inside := body_tenants(node, words)):
+        asked["b"] = inside
+        asked["n"] = {**_parameters(node), **asked.get("n", {})}
     for path, method, router, call in heads:
         found = {"l": node.lineno, "p": path, "m": method, "v": router, "f": name, **asked}
         if sent := [name for name in found.pop("t", ()) if _may_be_sent(name, path, method, node, words)]:
             found["t"] = {tenant: beside(node, tenant, words) for tenant in sent}
+        if inside := found.pop("b", {}):
+            renamed = with_names(node, inside)
+            found["b"] = {tenant: [of, *beside(renamed, tenant, words)] for tenant, of in inside.items()}
         given = [*_dependencies(call), *_decorators(node)]
         if owner is not None:
             given += _decorators(owner)
@@ -117,7 +127,7 @@ def _may_be_sent(name: str, path: str, method: str, node: ast.FunctionDef | ast.
 
 def plainly_asks(route: dict[str, Any]) -> bool:
     """Whether a route looks at the caller by itself, and takes no tenant from the client: nothing is left to judge."""
-    return "t" not in route and bool(
+    return not route.keys() & {"t", "b"} and bool(
         route.get("i") or any(is_identity(name) for name in route.get("d", ()) if name[0] != "@")
     )
 
@@ -204,24 +214,28 @@ def asks(node: ast.FunctionDef | ast.AsyncFunctionDef, words: Words, hinted: lis
     Keys: `d` what it depends on (types with `@`, whose alias may depend on something), `i` identity in its body,
     `n` parameters, each with what it depends on, `t` tenants that are no dependency, so that the client sends them.
     """
-    depends: dict[str, list[str]] = {}
-    plain = []
-    for argument, default in arguments(node):
-        found = targets(default) if default is not None else []
-        if isinstance(default, ast.Call) and is_identity(tail(default.func)):
-            found.append(tail(default.func))
-        found += _alias(argument.annotation)
-        depends[argument.arg] = found
-        if not found or all(name.startswith("@") for name in found):
-            plain.append(argument.arg)
+    depends = {argument.arg: _depends(argument, default) for argument, default in arguments(node)}
+    plain = [name for name, found in depends.items() if all(one.startswith("@") for one in found)]
     facts: dict[str, Any] = {"d": sorted({name for found in depends.values() for name in found})}
     secret = next((name for name in plain if _SECRET.match(name)), "")
     if identity := (_holds_line(node, hinted) and _identity(node)) or secret:
         facts["i"] = identity
     if sent := [name for name in plain if words.holds(name)]:
         facts["t"] = sent
-        facts["n"] = {name: found for name, found in depends.items() if found}
+        facts["n"] = _parameters(node)
     return facts
+
+
+def _depends(argument: ast.arg, default: ast.expr | None) -> list[str]:
+    """What a parameter depends on, as `asks` says it."""
+    found = targets(default) if default is not None else []
+    if isinstance(default, ast.Call) and is_identity(tail(default.func)):
+        found.append(tail(default.func))
+    return found + _alias(argument.annotation)
+
+
+def _parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, list[str]]:
+    return {argument.arg: found for argument, default in arguments(node) if (found := _depends(argument, default))}
 
 
 def _holds_line(node: ast.FunctionDef | ast.AsyncFunctionDef, lines: list[int]) -> bool:

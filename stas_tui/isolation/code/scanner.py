@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from stas_tui.isolation.code.facts import read
 from stas_tui.isolation.code.parse import LARGEST, TOO_LARGE
 from stas_tui.isolation.code.words import Words
-from stas_tui.isolation.tree import Tree, shas_of, sizes_of
+from stas_tui.isolation.tree import Tree, shas_of, sizes_of, unread_of
 
 if TYPE_CHECKING:
     from storage.scans import Scans
@@ -62,7 +62,8 @@ def scan(
     """
     step("which files changed")
     shas = {path: sha for path, sha in shas_of(tree).items() if words.wanted(path)}
-    scanned = Scanned(total=len(shas), digest=_digest(shas))
+    unread = {path: why for path, why in unread_of(tree).items() if words.wanted(path)}
+    scanned = Scanned(total=len(shas) + len(unread), digest=_digest({**shas, **unread}), unread=unread)
     for kind in (".py", ".sql"):
         of_kind = {sha: path for path, sha in shas.items() if path.endswith(kind)}
         scanned.blobs += len(of_kind)

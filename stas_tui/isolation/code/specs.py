@@ -25,7 +25,8 @@ CHECKS = (
         id="Q3",
         point="queries",
         title="A lookup by name, slug or e-mail carries the tenant",
-        method="syntax tree: a key that is unique in a tenant only, held equal without the tenant; asks (R109)",
+        method="syntax tree: a key that is unique in a tenant only, held equal without the tenant; the keys of the"
+        " live catalogue where a database is declared; asks (R109)",
         live=False,
         precision="17 of 19 questions in 14 public repositories were true of the code, 9 looked like a gap",
     ),

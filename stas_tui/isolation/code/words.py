@@ -15,7 +15,7 @@ from storage.canonical import digest_of
 if TYPE_CHECKING:
     from stas_tui.isolation.declared import Tenancy
 
-RULES = 2
+RULES = 3
 """Goes up whenever the rules would read something else from the same file; part of the cache's key."""
 
 COLUMNS = ("tenant_id", "org_id", "organization_id", "workspace_id")

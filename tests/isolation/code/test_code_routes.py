@@ -149,6 +149,34 @@ CLIENT = {
             tenant_id = request.json.get("tenant_id")
             return connection.execute("SELECT id FROM items WHERE tenant_id = ?", (tenant_id,))
         """,
+    "field of the body's model": """
+        @router.post("/items")
+        def f(payload: ItemCreate, db=Depends(get_db), user=Depends(get_current_user)):
+            return service.create(db, tenant_id=payload.tenant_id, name=payload.name)
+        """,
+    "field of a model known by its base": """
+        class Wish(BaseModel):
+            tenant_id: UUID
+            name: str
+
+        @router.post("/items")
+        def f(wish: Annotated[Wish, Body()], db=Depends(get_db), user=Depends(get_current_user)):
+            tenant = wish.tenant_id
+            return db.execute(insert_into(tenant, wish.name))
+        """,
+    "field of the body that finds the rows": """
+        @router.put("/items")
+        async def f(data: schemas.ItemUpdate | None, session=Depends(get_db)):
+            return await session.scalars(find(Item.tenant_id == data.org_id))
+        """,
+    "a row compared with the body": """
+        @router.post("/items/{item_id}")
+        def f(item_id: int, body: Change, session, user=Depends(get_current_user)):
+            item = load(session, item_id, body.tenant_id)
+            if item.tenant_id != body.tenant_id:
+                raise NotFound
+            return item
+        """,
     "a row compared with what the client says": """
         @router.get("/{tenant_id}/items/{item_id}")
         def f(tenant_id: int, item_id: int, session, user=Depends(get_current_user)):
@@ -182,6 +210,64 @@ FROM_IDENTITY = {
             if tenant_id != request.state.tenant_id:
                 raise NotFound
             return load(tenant_id)
+        """,
+    "field of the body, compared": """
+        @router.post("/items")
+        def f(payload: ItemCreate, user=Depends(get_current_user)):
+            if payload.tenant_id != user.tenant_id:
+                raise Forbidden
+            return service.create(payload.tenant_id)
+        """,
+    "field of the body under another name, compared": """
+        @router.post("/items")
+        def f(payload: ItemCreate, user=Depends(get_current_user)):
+            wanted = payload.tenant_id
+            if wanted not in user.tenants:
+                raise Forbidden
+            return service.create(wanted)
+        """,
+    "field of the body, checked by a call": """
+        @router.post("/items")
+        def f(payload: ItemCreate, user=Depends(get_current_user)):
+            require_member(payload.tenant_id)
+            return service.create(payload.tenant_id)
+        """,
+    "field of the body, handed on with the caller": """
+        @router.post("/items")
+        def f(payload: ItemCreate, user=Depends(get_current_user)):
+            return service.create(user, payload.tenant_id)
+        """,
+    "body without use of its tenant": """
+        @router.post("/items")
+        def f(payload: ItemCreate, user=Depends(get_current_user)):
+            return service.create(user.tenant_id, payload.name)
+        """,
+    "field of the caller": """
+        @router.post("/items")
+        def f(payload: ItemCreate, user: Principal, context: RequestContext):
+            return service.create(user.tenant_id, context.org_id)
+        """,
+    "field of a dependency": """
+        @router.get("/items")
+        def f(query: Annotated[ItemQuery, Depends(scoped)], other: ItemQuery = Depends(scoped)):
+            return service.list(query.tenant_id, other.tenant_id)
+        """,
+    "field of an alias": """
+        Scoped = Annotated[ItemQuery, Depends(scoped)]
+
+        @router.get("/items")
+        def f(query: Scoped):
+            return service.list(query.tenant_id)
+        """,
+    "field of the service": """
+        @router.post("/items")
+        def f(items: ItemService):
+            return items.create(items.tenant_id)
+        """,
+    "body of a login": """
+        @router.post("/login")
+        def f(payload: LoginRequest):
+            return authenticate_with(payload.tenant_id, payload.password)
         """,
     "filled in by a decorator": """
         @app.route("/items")
@@ -264,6 +350,15 @@ def test_too_many_tenants_from_the_client_mean_that_the_rule_does_not_understand
     read = project({"app/api.py": HEAD + "".join(one.format(n=n) for n in range(5))})
     assert read.of("Q5") == []
     assert "5 of 5 routes seem to take the tenant from the client" in read.notes["Q5"]
+
+
+def test_a_lead_on_a_body_names_the_field_and_the_model_and_who_was_not_asked() -> None:
+    source = HEAD + "@router.post('/items')\ndef f(payload: ItemCreate):\n    return create(payload.tenant_id)\n"
+    read = routes(source)
+    assert [lead.text for lead in read.of("Q5")] == [
+        "POST /items takes tenant_id from the body (ItemCreate), and nothing in it asks who calls"
+    ]
+    assert [lead.code for lead in read.of("Q6")] == ["POST /items"]
 
 
 @pytest.mark.parametrize("name", FROM_IDENTITY)

@@ -21,7 +21,7 @@ from stas_tui.isolation.code.worker import packed, unpacked
 from stas_tui.isolation.tree import Tree
 from storage.scans import Scans, open_scans
 from tests.isolation.code.samples import MODELS, tenancy
-from tests.isolation.code.trees import Repository
+from tests.isolation.code.trees import Repository, unprivileged
 
 CRUD = "def get(session, tenant_id, item_id):\n    return session.get(Item, item_id)\n"
 FILES = {
@@ -175,3 +175,20 @@ def _plain(files: dict[str, Any]) -> Any:
 
 def _children_of(pid: int) -> set[str]:
     return {child for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()}
+
+
+def test_a_file_without_permission_is_unread_and_the_others_are_judged(repository: Repository, scans: Scans) -> None:
+    words = words_of(tenancy())
+    repository.commit(FILES)
+    repository.write({"secret.py": CRUD})
+    (repository.folder / "secret.py").chmod(0)
+    with unprivileged():
+        read = read_tree(repository.here(), words, scans)
+        again = read_tree(repository.here(), words, scans)
+    assert read.unread == again.unread == {"secret.py": "it cannot be read: Permission denied"}
+    assert (read.unread_total, read.leads) == (1, again.leads)
+    assert read.leads
+    (repository.folder / "secret.py").chmod(0o600)
+    after = read_tree(repository.here(), words, scans)
+    assert (after.unread, after.files) == ({}, read.files)
+    assert after.digest != read.digest

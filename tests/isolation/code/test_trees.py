@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from stas_tui.forges.base import ForgeError
-from stas_tui.isolation.tree import shas_of, sizes_of, state_of
-from tests.isolation.code.trees import Repository
+from stas_tui.isolation.tree import shas_of, sizes_of, state_of, unread_of
+from tests.isolation.code.trees import Repository, unprivileged
 
 
 @pytest.fixture(params=["sha1", "sha256"])
@@ -160,3 +160,34 @@ def test_nested_repositories_and_hostile_names_are_no_failure(repository: Reposi
     assert here.read(r"line\x0afeed.py") == b"l\n"
     repository.write({"line\nfeed.py": "changed\n"})
     assert repository.here().read(r"line\x0afeed.py") == b"changed\n"
+
+
+def test_a_file_without_permission_is_named_and_the_others_are_read(repository: Repository) -> None:
+    repository.commit({"a.py": "a\n", "b.py": "b\n", "d/c.py": "c\n", "e/f.py": "f\n"})
+    before = repository.here().state
+    repository.write({"a.py": "changed\n", "new.py": "n\n", "b.py": "other\n", "d/c.py": "other\n"})
+    for name in ("b.py", "new.py", "d"):
+        (repository.folder / name).chmod(0)
+    try:
+        with unprivileged():
+            tree = repository.here()
+            assert tree.unread == dict.fromkeys(("b.py", "new.py", "d/c.py"), "it cannot be read: Permission denied")
+            assert tree.shas().keys() == tree.files().keys() == {"a.py", "e/f.py"}
+            assert tree.read("a.py") == b"changed\n"
+            assert tree.commit.endswith("+")
+            with pytest.raises(ForgeError, match=r"b\.py: it cannot be read: Permission denied"):
+                tree.read("b.py")
+            state = tree.state
+    finally:
+        for name in ("b.py", "new.py", "d"):
+            (repository.folder / name).chmod(0o700)
+    assert len({before, state, repository.here().state}) == 3
+    assert unread_of(repository.here()) == unread_of(repository.at("HEAD")) == {}
+
+
+def test_a_file_whose_folder_became_a_file_is_gone(repository: Repository) -> None:
+    repository.commit({"d/c.py": "c\n", "a.py": "a\n"})
+    (repository.folder / "d/c.py").unlink()
+    (repository.folder / "d").rmdir()
+    repository.write({"d": "now a file\n"})
+    assert repository.here().shas().keys() == {"d", "a.py"}

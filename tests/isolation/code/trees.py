@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from stas_tui.forges.git import Git
@@ -46,3 +49,22 @@ class Repository:
     def here(self) -> WorkingTree:
         """The working copy as it is now."""
         return WorkingTree(Git(), self.folder / ".git", self.folder)
+
+
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Permissions of files hold for this thread, also where the tests run as root."""
+    if os.geteuid():
+        yield
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3, this thread
+    had, fewer = (ctypes.c_uint32 * 6)(), (ctypes.c_uint32 * 6)()
+    assert libc.capget(header, had) == 0
+    fewer[:] = had[:]
+    fewer[0] &= ~((1 << 1) | (1 << 2))  # effective: CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    assert libc.capset(header, fewer) == 0
+    try:
+        yield
+    finally:
+        assert libc.capset(header, had) == 0
