@@ -20,7 +20,7 @@ from stas_tui.screens.change_review_sent import watch_sent
 from stas_tui.screens.change_review_text import WAITS, blocks, evidence, facts, standing, under_way, unrehearsed
 from stas_tui.screens.common import HELP_KEY, PAUSE_KEY, ClickedKeys
 from stas_tui.screens.dialogs import ShowText
-from stas_tui.screens.told_line import TOLD_CSS, ToldLine
+from stas_tui.screens.told_line import ToldLine
 from storage.clock import hhmm
 from storage.errors import StasError
 from storage.records import Json, PullReview
@@ -40,8 +40,7 @@ if TYPE_CHECKING:
 
 KEY_RANKS = {"change.rehearse": 1, "change.again": 2, "change.text": 3, "list.filter": 4}
 """Which keys leave the bottom line first on a narrow screen: the highest number."""
-REVIEW_CSS = (
-    """
+REVIEW_CSS = """
 {name} {{ background: $base; layout: vertical; }}
 {name} #facts {{ height: 1; padding: 0 1; background: $bar; color: $ink-2; }}
 {name} #facts {{ text-wrap: nowrap; text-overflow: ellipsis; }}
@@ -51,8 +50,6 @@ REVIEW_CSS = (
 {name} #behind {{ height: 1fr; min-height: 6; border-top: solid $rule; }}
 App.-ascii {name} #behind {{ border-top: ascii $rule; }}
 """
-    + TOLD_CSS
-)
 
 
 class ChangeReviewScreen(ClickedKeys, ToldLine, Screen[None]):
@@ -215,7 +212,7 @@ class ChangeReviewScreen(ClickedKeys, ToldLine, Screen[None]):
         if self.known is not None and self.alive:
             self.known.sent = tuple(sent) if sent is not None else self.known.sent
             self.sent_problem = problem
-            if self.said == WAITS and not problem:
+            if self.told_text == WAITS and not problem:
                 self.tell("")
             self._draw()
 

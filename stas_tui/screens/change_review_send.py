@@ -20,7 +20,7 @@ from stas_tui.screens.change_reviews_read import WAITING
 from stas_tui.screens.common import ClickedKeys
 from stas_tui.screens.dialogs import Ask
 from stas_tui.screens.text_edit import TEXT_CSS
-from stas_tui.screens.told_line import TOLD_CSS, ToldLine
+from stas_tui.screens.told_line import ToldLine
 from stas_tui.screens.typed_line import NOT_KEPT, Keeper, begun, typed_of, written
 from storage.clock import hhmm
 from storage.errors import StasError
@@ -162,7 +162,7 @@ def what_of(title: str) -> str:
 class VerdictScreen(ClickedKeys, ToldLine, Screen[str | None]):
     """The text of a verdict, to be edited. Result: the text, or None."""
 
-    CSS = (TEXT_CSS + TOLD_CSS).format(name="VerdictScreen")
+    CSS = TEXT_CSS.format(name="VerdictScreen")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+o", "save", "save", id="edit.save"),
         Binding("f4", "editor", "editor", id="edit.editor"),

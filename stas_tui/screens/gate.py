@@ -9,17 +9,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from stas_tui.gates.contract import Refusal
 from stas_tui.screens import gate_text
-from stas_tui.screens.common import HELP_KEY, PAUSE_KEY, Told
+from stas_tui.screens.common import HELP_KEY, PAUSE_KEY
 from stas_tui.screens.dialogs import AskReason, ShowText
+from stas_tui.screens.told_line import ToldLine
 from storage.clock import HOUR, age, countdown
 from storage.errors import StasError
 from storage.journal import AlreadyDecided, StaleDecision
 from storage.records import Action, ActionState, GateLevel, Mode
-from widgets.content import safe
 from widgets.form import PlainInput
 from widgets.gate_lock import GateLock
 from widgets.gate_model import GateModel
@@ -33,7 +32,7 @@ LOOK_S = 0.5
 """How often an open gate looks whether somebody else decided it."""
 
 
-class GateScreen(Told, ModalScreen[str]):
+class GateScreen(ToldLine, ModalScreen[str]):
     """One gate. Results: `approved`, `rejected`, `deferred`, `elsewhere` (decided, changed or expired by others)."""
 
     CSS = """
@@ -42,9 +41,7 @@ class GateScreen(Told, ModalScreen[str]):
     GateScreen.-roomy > Container { width: 96; height: 90%; border: round $human; }
     GateScreen.-docked { align: right top; background: transparent; }
     GateScreen.-docked > Container { width: 45%; min-width: 72; height: 100%; }
-    GateScreen #told { display: none; width: 100%; height: auto; padding: 0 1; background: $bar; color: $ink; }
-    GateScreen #told.-said { display: block; }
-    GateScreen #told.-wrong { color: $crit; text-style: bold; }
+    GateScreen #told { width: 100%; max-height: 100%; }
     App.-ascii GateScreen.-roomy > Container { border: ascii $human; }
     """
     SCOPED_CSS: ClassVar[bool] = False
@@ -79,14 +76,7 @@ class GateScreen(Told, ModalScreen[str]):
             approvable=self.mode is not Mode.OBSERVE and bool(application.person),
         )
         self.opened = application.clock.monotonic()
-        yield Container(GateView(model, self.gate_lock), Static(id="told"))
-
-    def tell(self, sentence: str, *, error: bool = False) -> None:
-        """A sentence below the verbs; nothing is ever laid over the payload."""
-        told = self.query_one("#told", Static)
-        told.update(safe(sentence))
-        told.set_class(bool(sentence), "-said")
-        told.set_class(error, "-wrong")
+        yield Container(GateView(model, self.gate_lock), self.told_line())
 
     def on_screen_resume(self) -> None:
         """Something above the gate closed: hold once more."""

@@ -11,8 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Static
 
-from stas_tui.screens.common import HELP_KEY, PAUSE_KEY, ClickedKeys, Told
+from stas_tui.screens.common import HELP_KEY, PAUSE_KEY, ClickedKeys
 from stas_tui.screens.text_edit import TEXT_CSS
+from stas_tui.screens.told_line import ToldLine
 from stas_tui.screens.typed_line import NOT_KEPT, Keeper, begun, written
 from stas_tui.texts.lines import unquoted
 from storage.clock import hhmm
@@ -67,7 +68,7 @@ async def _left(app: StasApp) -> tuple[dict[str, Left], str]:
         return {}, str(error)
 
 
-class HandOverForm(ClickedKeys, Told, Screen[tuple[str, str] | None]):
+class HandOverForm(ClickedKeys, ToldLine, Screen[tuple[str, str] | None]):
     """What no log knows: what was tried, and what to ask. Result: both texts, or None."""
 
     CSS = (
@@ -75,9 +76,6 @@ class HandOverForm(ClickedKeys, Told, Screen[tuple[str, str] | None]):
         + """
     HandOverForm > .label { height: 1; color: $ink-2; padding: 0 1; margin-top: 1; }
     HandOverForm SafeEditor, HandOverForm SafeEditor:focus { background: $bar; margin: 0 1; }
-    HandOverForm #told { display: none; height: auto; max-height: 4; padding: 0 1; background: $bar; color: $ink; }
-    HandOverForm #told.-said { display: block; }
-    HandOverForm #told.-wrong { color: $crit; text-style: bold; }
     """
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -106,7 +104,7 @@ class HandOverForm(ClickedKeys, Told, Screen[tuple[str, str] | None]):
         human = self.app.application.context.rules.human
         yield Static(safe(f"Questions, for the next person or {human}"), classes="label")
         yield SafeEditor(self._text("questions"), id="questions")
-        yield Static("", id="told")
+        yield self.told_line()
         yield KeyBar()
 
     def _text(self, name: str) -> str:
@@ -128,13 +126,6 @@ class HandOverForm(ClickedKeys, Told, Screen[tuple[str, str] | None]):
 
     def _not_kept(self, problem: str) -> None:
         self.tell(f"{NOT_KEPT} {problem}", error=True)
-
-    def tell(self, sentence: str, *, error: bool = False) -> None:
-        """A sentence above the keys."""
-        for told in self.query("#told").results(Static):
-            told.update(safe(sentence))
-            told.set_class(bool(sentence), "-said")
-            told.set_class(error, "-wrong")
 
     def on_text_area_changed(self, event: SafeEditor.Changed) -> None:
         """Keep it in a moment."""
@@ -160,16 +151,13 @@ class HandOverForm(ClickedKeys, Told, Screen[tuple[str, str] | None]):
         self.dismiss(None)
 
 
-class MarkdownScreen(ClickedKeys, Told, Screen[str | None]):
+class MarkdownScreen(ClickedKeys, ToldLine, Screen[str | None]):
     """A generated Markdown text: read without its escapes, searched; copied and exported as Markdown."""
 
     CSS = """
     MarkdownScreen { background: $base; layout: vertical; }
     MarkdownScreen > .title { height: 1; background: $bar; color: $ink; text-style: bold; padding: 0 1; }
     MarkdownScreen > MarkdownView { height: 1fr; padding: 0 1; }
-    MarkdownScreen #told { display: none; height: auto; max-height: 4; padding: 0 1; background: $bar; color: $ink; }
-    MarkdownScreen #told.-said { display: block; }
-    MarkdownScreen #told.-wrong { color: $crit; text-style: bold; }
     """
     SCOPED_CSS: ClassVar[bool] = False
     """So that it holds for the hand-over sheet as well."""
@@ -195,19 +183,12 @@ class MarkdownScreen(ClickedKeys, Told, Screen[str | None]):
         """Title, text, keys."""
         yield Static(safe(flat(self._title)), classes="title")
         yield MarkdownView(unquoted(self.markdown))
-        yield Static("", id="told")
+        yield self.told_line()
         yield KeyBar(ranks={"page.open": 2, "page.copy": 1})
 
     def on_mount(self) -> None:
         """The text has the keyboard."""
         self.query_one(TextView).focus()
-
-    def tell(self, sentence: str, *, error: bool = False) -> None:
-        """A sentence above the keys; nothing lies over the text."""
-        for told in self.query("#told").results(Static):
-            told.update(safe(sentence))
-            told.set_class(bool(sentence), "-said")
-            told.set_class(error, "-wrong")
 
     def action_search(self) -> None:
         """Find a word."""

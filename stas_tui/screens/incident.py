@@ -8,13 +8,13 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import Static
 
 from stas_tui.gates.contract import Refusal
-from stas_tui.screens.common import HELP_KEY, PAUSE_KEY, ClickedKeys, Told
+from stas_tui.screens.common import HELP_KEY, PAUSE_KEY, ClickedKeys
 from stas_tui.screens.dialogs import Ask, ShowText
 from stas_tui.screens.hand import FALLBACK_S
 from stas_tui.screens.incident_text import ROLES, STATUSES, changes_text, page_text, state_blocks, story_blocks
+from stas_tui.screens.told_line import ToldLine
 from stas_tui.screens.triage_detail import LONGEST
 from stas_tui.screens.typed_line import ask_line, begun, left_words, written
 from stas_tui.triage.incidents import open_questions, question_words
@@ -23,7 +23,6 @@ from storage.clock import hhmm
 from storage.errors import StasError
 from storage.records import Json
 from storage.triage_records import Incident, TriageItem
-from widgets.content import safe
 from widgets.keybar import KeyBar
 from widgets.paper import Block, Paper
 from widgets.printable import flat
@@ -56,14 +55,11 @@ BEGUN = {
 """What can be left half typed here, with the key that goes on with it."""
 
 
-class IncidentScreen(ClickedKeys, Told, Screen[None]):
+class IncidentScreen(ClickedKeys, ToldLine, Screen[None]):
     """One incident. Everything typed here is a line of its timeline, with who and when; nothing is ever changed."""
 
     CSS = """
     IncidentScreen { background: $base; layout: vertical; }
-    IncidentScreen #told { display: none; height: auto; max-height: 4; padding: 0 1; background: $bar; color: $ink; }
-    IncidentScreen #told.-said { display: block; }
-    IncidentScreen #told.-wrong { color: $crit; text-style: bold; }
     IncidentScreen #state { height: auto; max-height: 60%; border-bottom: solid $rule; }
     App.-ascii IncidentScreen #state { border-bottom: ascii $rule; }
     IncidentScreen #story { height: 1fr; }
@@ -114,7 +110,7 @@ class IncidentScreen(ClickedKeys, Told, Screen[None]):
         yield TitleLine(f"Incident: {self.item.title[:LONGEST]}")
         yield Paper(id="state")
         yield Paper(id="story")
-        yield Static("", id="told")
+        yield self.told_line()
         yield KeyBar(ranks=KEY_RANKS)
 
     def on_mount(self) -> None:
@@ -178,13 +174,6 @@ class IncidentScreen(ClickedKeys, Told, Screen[None]):
         assert self.incident is not None
         now = self.app.application.clock.now()
         return state_blocks(self.incident, self.item, self.suspects, now, silences=self.silences)
-
-    def tell(self, sentence: str, *, error: bool = False) -> None:
-        """A sentence above the keys, until the next."""
-        for told in self.query("#told").results(Static):
-            told.update(safe(sentence))
-            told.set_class(bool(sentence), "-said")
-            told.set_class(error, "-wrong")
 
     # what works now -------------------------------------------------------------------------------
 

@@ -12,16 +12,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import Screen
-from textual.widgets import Static
 
-from stas_tui.screens.common import HELP_KEY, ClickedKeys, Told
+from stas_tui.screens.common import HELP_KEY, ClickedKeys
 from stas_tui.screens.dialogs import DIALOG_CSS, Ask, AskReason
 from stas_tui.screens.instructor_parts import Came, Coming, Open, Strip
 from stas_tui.screens.little import LittleApp
+from stas_tui.screens.told_line import ToldLine
 from stas_tui.training.control_client import Client, ControlGone
 from stas_tui.training.orders import USAGE, OrderWrong, split
 from storage.records import DataState, Json
-from widgets.content import safe
 from widgets.keybar import KeyBar
 from widgets.panel import Count, Panel, PanelModel
 from widgets.rows import Column
@@ -92,7 +91,7 @@ class AskOrder(AskReason):
         self._line.input.cursor_position = len(self._begun)
 
 
-class InstructorScreen(ClickedKeys, Told, Screen[None]):
+class InstructorScreen(ClickedKeys, ToldLine, Screen[None]):
     """One live lesson."""
 
     CSS = """
@@ -102,9 +101,6 @@ class InstructorScreen(ClickedKeys, Told, Screen[None]):
     InstructorScreen #body { height: 1fr; layout: vertical; }
     InstructorScreen.-roomy #body { layout: horizontal; }
     InstructorScreen Panel { height: 1fr; width: 1fr; }
-    InstructorScreen #told { display: none; height: auto; max-height: 4; padding: 0 1; background: $bar; color: $ink; }
-    InstructorScreen #told.-said { display: block; }
-    InstructorScreen #told.-wrong { color: $crit; text-style: bold; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "pause", "pause / play", id="instructor.pause"),
@@ -139,7 +135,7 @@ class InstructorScreen(ClickedKeys, Told, Screen[None]):
         with Container(id="body"):
             yield Panel(Came(), model=PanelModel("What came"), id="came")
             yield Panel(VirtualList(self._coming, columns, id="next"), model=PanelModel("What comes"), id="comes")
-        yield Static("", id="told")
+        yield self.told_line()
         yield KeyBar(ranks={"instructor.leave": 3, "instructor.hints": 2, "instructor.mark": 1})
 
     def on_mount(self) -> None:
@@ -265,13 +261,6 @@ class InstructorScreen(ClickedKeys, Told, Screen[None]):
             self.tell("This inject has no ref, so it cannot be called for.")
 
     # saying ---------------------------------------------------------------------------------------
-
-    def tell(self, sentence: str, *, error: bool = False) -> None:
-        """A sentence above the keys."""
-        for told in self.query("#told").results(Static):
-            told.update(safe(sentence))
-            told.set_class(bool(sentence), "-said")
-            told.set_class(error, "-wrong")
 
     def action_leave(self) -> None:
         """Leave; the lesson goes on."""

@@ -16,11 +16,11 @@ from stas_tui.isolation.cells_take import Look
 from stas_tui.isolation.trend import Seen
 from stas_tui.pulse.matrix import MatrixLine, lines
 from stas_tui.screens import isolation_panel, isolation_rows, models
-from stas_tui.screens.common import Told
 from stas_tui.screens.hand import FALLBACK_S
 from stas_tui.screens.isolation_acts import IsolationActs, Target
 from stas_tui.screens.isolation_keys import KEY_RANKS, SHARED, IsolationKeys
 from stas_tui.screens.isolation_rows import CELL, CHECK_COLUMNS, FILTERS, MOVED, CheckEntry
+from stas_tui.screens.told_line import ToldLine
 from storage.check_records import ALL_TENANTS
 from storage.clock import age
 from storage.errors import StasError
@@ -41,7 +41,7 @@ MOST_ROWS = 12
 """Rows of the matrix on the screen; the rest is scrolled to."""
 
 
-class IsolationScreen(IsolationKeys, Told):
+class IsolationScreen(IsolationKeys, ToldLine):
     """Cells above, the checks of the cell below them, the check under the cursor last."""
 
     CSS_PATH = "isolation.tcss"
@@ -94,7 +94,7 @@ class IsolationScreen(IsolationKeys, Told):
                 SteadyList(self.rows, CHECK_COLUMNS, now=now, id="checks"), model=PanelModel("Checks"), id="list"
             )
             yield Detail(DetailModel(empty="Reading…"))
-        yield Static("", id="told")
+        yield self.told_line()
         yield KeyBar(ranks=KEY_RANKS)
 
     def on_mount(self) -> None:
@@ -272,10 +272,7 @@ class IsolationScreen(IsolationKeys, Told):
 
     def tell(self, sentence: str, *, error: bool = False) -> None:
         """A sentence above the keys; nothing lies over the matrix."""
-        for told in self.query("#told").results(Static):
-            told.update(safe(sentence))
-            told.set_class(bool(sentence), "-said")
-            told.set_class(error, "-wrong")
+        super().tell(sentence, error=error)
         self._hush = self._now() + int(TOLD_S * 1000) if sentence else 0
 
     # keys -----------------------------------------------------------------------------------------

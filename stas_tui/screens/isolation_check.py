@@ -7,20 +7,18 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.widgets import Static
 
 from stas_tui.isolation.cells import EVERYBODY, Board
 from stas_tui.isolation.cells_said import Said
 from stas_tui.screens import isolation_rows
-from stas_tui.screens.common import Told
 from stas_tui.screens.dialogs import ShowText
 from stas_tui.screens.isolation_acts import IsolationActs, Target
 from stas_tui.screens.isolation_keys import KEY_RANKS, SHARED, IsolationKeys
 from stas_tui.screens.isolation_rows import LEAD_COLUMNS, CheckEntry
+from stas_tui.screens.told_line import ToldLine
 from storage.check_records import Lead
 from storage.errors import StasError
 from storage.records import DataState
-from widgets.content import safe
 from widgets.detail import Detail, DetailModel
 from widgets.keybar import KeyBar
 from widgets.panel import Count, Panel, PanelModel
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     from stas_tui.screens.isolation import IsolationScreen
 
 
-class CheckScreen(IsolationKeys, Told):
+class CheckScreen(IsolationKeys, ToldLine):
     """The check above, then leads and what was executed. It follows the matrix below it."""
 
     CSS_PATH = "isolation.tcss"
@@ -55,7 +53,7 @@ class CheckScreen(IsolationKeys, Told):
         """The check, then its proof."""
         yield Detail(DetailModel(empty="Reading…"), id="check")
         yield Panel(VirtualList(self.rows, LEAD_COLUMNS, id="leads"), model=PanelModel("Evidence"), id="proof")
-        yield Static("", id="told")
+        yield self.told_line()
         yield KeyBar(ranks=KEY_RANKS)
 
     def on_mount(self) -> None:
@@ -117,13 +115,6 @@ class CheckScreen(IsolationKeys, Told):
         """Everything about the check."""
         lead = self.lead()
         return isolation_rows.lead_text(self.said, lead) if lead is not None else isolation_rows.raw(self.said)
-
-    def tell(self, sentence: str, *, error: bool = False) -> None:
-        """A sentence above the keys."""
-        for told in self.query("#told").results(Static):
-            told.update(safe(sentence))
-            told.set_class(bool(sentence), "-said")
-            told.set_class(error, "-wrong")
 
     def on_virtual_list_highlighted(self) -> None:
         """The cursor is on another place."""

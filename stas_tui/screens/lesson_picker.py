@@ -20,7 +20,7 @@ from stas_tui.screens.common import ClickedKeys
 from stas_tui.screens.lesson_picker_page import PickerPage
 from stas_tui.screens.lesson_picker_rows import ALL, COLUMNS, DEMO, Choice, Offer, begin_with, door, everything
 from stas_tui.screens.little import LittleApp
-from stas_tui.screens.told_line import TOLD_CSS, ToldLine
+from stas_tui.screens.told_line import ToldLine
 from storage.errors import StasError
 from widgets.keybar import KeyBar
 from widgets.paint import ASCII_CLASS
@@ -40,9 +40,7 @@ NONE_YET = "No run has ended yet. Enter on a lesson runs it; its result stands h
 class PickerScreen(ClickedKeys, ToldLine, Screen[None]):
     """One list and what is known of the row under the cursor."""
 
-    CSS = (
-        TOLD_CSS.format(name="PickerScreen")
-        + """
+    CSS = """
     PickerScreen { background: $base; layout: vertical; }
     PickerScreen #body { height: 1fr; layout: vertical; }
     PickerScreen #rows { height: 10; }
@@ -54,7 +52,6 @@ class PickerScreen(ClickedKeys, ToldLine, Screen[None]):
     App.-ascii PickerScreen #behind { border: ascii $rule; }
     App.-ascii PickerScreen #behind:focus { border: ascii $focus; }
     """
-    )
     SCOPED_CSS: ClassVar[bool] = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "progress", "progress", id="lessons.progress"),

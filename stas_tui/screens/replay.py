@@ -12,10 +12,11 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static
 
-from stas_tui.screens.common import HELP_KEY, ClickedKeys, Told
+from stas_tui.screens.common import HELP_KEY, ClickedKeys
 from stas_tui.screens.dialogs import Ask, AskReason
 from stas_tui.screens.instructor_parts import TRACK_MARKS
 from stas_tui.screens.little import LittleApp
+from stas_tui.screens.told_line import ToldLine
 from stas_tui.training.replay import QUESTION, Gate, Own, Session, Timeline, compared
 from stas_tui.training.telling import VERB_WORDS, Track
 from storage.clock import SECOND, hhmmss, iso_seconds
@@ -124,7 +125,7 @@ class Lines(Painted):
         return [*head, Span(palette.cut(flat(line.title), room), ink, bold=here), *tail]
 
 
-class ReplayScreen(ClickedKeys, Told, Screen[None]):
+class ReplayScreen(ClickedKeys, ToldLine, Screen[None]):
     """One log."""
 
     CSS = """
@@ -132,8 +133,7 @@ class ReplayScreen(ClickedKeys, Told, Screen[None]):
     ReplayScreen #title { height: auto; max-height: 3; padding: 0 1; color: $ink; text-style: bold; background: $base;
         border-top: solid $rule; }
     ReplayScreen #text { height: 1fr; padding: 0 1; }
-    ReplayScreen #told { height: auto; max-height: 6; padding: 0 1; background: $bar; color: $ink; display: none; }
-    ReplayScreen #told.-said { display: block; }
+    ReplayScreen #told { max-height: 6; }
     ReplayScreen #told.-question { color: $human; text-style: bold; }
     App.-ascii ReplayScreen #title { border-top: ascii $rule; }
     """
@@ -172,7 +172,7 @@ class ReplayScreen(ClickedKeys, Told, Screen[None]):
         text = TextView("", id="text")
         text.can_focus = False
         yield text
-        yield Static("", id="told")
+        yield self.told_line()
         yield KeyBar(ranks={"replay.leave": 2, "replay.compare": 1})
 
     def on_mount(self) -> None:
@@ -312,14 +312,8 @@ class ReplayScreen(ClickedKeys, Told, Screen[None]):
             self._tell(note)
 
     def _tell(self, sentence: str, *, question: bool = False) -> None:
-        told = self.query_one("#told", Static)
-        told.update(safe(sentence))
-        told.set_class(bool(sentence), "-said")
-        told.set_class(question, "-question")
-
-    def tell(self, sentence: str, *, error: bool = False) -> None:
-        """A sentence above the keys."""
-        self._tell(sentence)
+        self.tell(sentence)
+        self.query_one("#told").set_class(question, "-question")
 
     def action_read(self, step: int) -> None:
         """Read on, or upwards."""

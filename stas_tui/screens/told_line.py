@@ -2,37 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from textual.widgets import Static
 
 from stas_tui.screens.common import Told
 from widgets.content import safe
 
-if TYPE_CHECKING:
-    from textual.screen import Screen
 
-TOLD_CSS = """
-{name} #told {{ display: none; height: auto; max-height: 4; padding: 0 1; background: $bar; color: $ink; }}
-{name} #told.-said {{ display: block; }}
-{name} #told.-wrong {{ color: $crit; text-style: bold; }}
-"""
+class SaidLine(Static):
+    """The line itself; it takes no room while nothing is said."""
+
+    DEFAULT_CSS = """
+    SaidLine { display: none; height: auto; max-height: 4; padding: 0 1; background: $bar; color: $ink; }
+    SaidLine.-said { display: block; }
+    SaidLine.-wrong { color: $crit; text-style: bold; }
+    """
+
+    def show(self, sentence: str, *, wrong: bool) -> None:
+        """Show a sentence; an empty one takes the line away."""
+        self.update(safe(sentence))
+        self.set_class(bool(sentence), "-said")
+        self.set_class(wrong, "-wrong")
 
 
 class ToldLine(Told):
-    """A screen that composes `told_line()` above its key bar and has `TOLD_CSS` in its own."""
+    """A screen that composes `told_line()`; what is told before it was composed stands in it then."""
 
-    said = ""
+    told_text = ""
     """What stands in the line."""
+    told_wrong = False
+    """Whether it says that something went wrong."""
+    _told: SaidLine | None = None
 
-    def told_line(self) -> Static:
-        """The line; it takes no room while nothing is said."""
-        return Static("", id="told")
+    def told_line(self) -> SaidLine:
+        """The line, with what was told already."""
+        self._told = SaidLine(id="told")
+        self._told.show(self.told_text, wrong=self.told_wrong)
+        return self._told
 
-    def tell(self: Screen[Any], sentence: str, *, error: bool = False) -> None:  # type: ignore[misc]
+    def tell(self, sentence: str, *, error: bool = False) -> None:
         """Show a sentence until the next; an empty one takes the line away."""
-        self.said = sentence  # type: ignore[attr-defined]
-        for told in self.query("#told").results(Static):
-            told.update(safe(sentence))
-            told.set_class(bool(sentence), "-said")
-            told.set_class(error, "-wrong")
+        self.told_text, self.told_wrong = sentence, error
+        if self._told is not None:
+            self._told.show(sentence, wrong=error)

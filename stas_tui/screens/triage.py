@@ -9,10 +9,9 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.events import Resize
 from textual.timer import Timer
-from textual.widgets import Static
 
 from stas_tui.screens import models, sources_page, triage_detail
-from stas_tui.screens.common import Told
+from stas_tui.screens.told_line import ToldLine
 from stas_tui.screens.triage_acts import Acts
 from stas_tui.screens.triage_keys import KEY_RANKS, TriageKeys
 from stas_tui.screens.triage_place import Place
@@ -24,7 +23,6 @@ from storage.errors import StasError
 from storage.records import DataState, Json
 from storage.triage_records import Incident, TriageList
 from storage.watch_records import SourceStatus
-from widgets.content import safe
 from widgets.detail import Detail
 from widgets.keybar import KeyBar
 from widgets.oncall_bar import AgentLine, OnCallBar
@@ -40,7 +38,7 @@ TICK_S = 1.0
 TOLD_S = 8.0
 
 
-class OnCallScreen(TriageKeys, Told):
+class OnCallScreen(TriageKeys, ToldLine):
     """The list, the detail of the item under the cursor, the agent, the sources. It never waits for any of them."""
 
     CSS_PATH = "triage.tcss"
@@ -79,7 +77,7 @@ class OnCallScreen(TriageKeys, Told):
             yield Detail(triage_detail.calm_detail("Reading…"))
         yield AgentLine()
         yield SourceStrip()
-        yield Static("", id="told")
+        yield self.told_line()
         yield KeyBar(ranks=KEY_RANKS)
 
     def on_mount(self) -> None:
@@ -306,13 +304,10 @@ class OnCallScreen(TriageKeys, Told):
 
     def tell(self, sentence: str, *, error: bool = False) -> None:
         """A sentence on lines of its own, above the keys; the list and the sources stay in view."""
-        for told in self.query("#told").results(Static):
-            told.update(safe(sentence))
-            told.set_class(bool(sentence), "-said")
-            told.set_class(error, "-wrong")
-            if self._hush is not None:
-                self._hush.stop()
-            self._hush = self.set_timer(TOLD_S, lambda: self.tell("")) if sentence else None
+        super().tell(sentence, error=error)
+        if self._hush is not None:
+            self._hush.stop()
+        self._hush = self.set_timer(TOLD_S, lambda: self.tell("")) if sentence else None
 
     # keys -----------------------------------------------------------------------------------------
 

@@ -90,7 +90,7 @@ async def test_a_verdict_that_is_answered_elsewhere_is_seen_here(fixed: Applicat
         )
         assert fixed.context.toolbox.perform(decided.id).status == "ok"
         await hands.sees("Stas sent «request changes» about this commit")
-        assert screen.said == ""
+        assert screen.told_text == ""
 
 
 async def test_a_text_that_is_refused_or_comes_second_is_kept(fixed: Application) -> None:
