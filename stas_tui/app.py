@@ -22,6 +22,7 @@ from stas_tui.screens.commands import Palette, PulseCommands
 from stas_tui.screens.common import Told
 from stas_tui.screens.evidence import evidence_text
 from stas_tui.screens.hand import Hand
+from stas_tui.screens.hangup import end_with_terminal
 from stas_tui.screens.main import MainScreen
 from stas_tui.screens.outside import Calls
 from stas_tui.screens.small import TooSmall, too_small
@@ -97,6 +98,7 @@ class StasApp(App[None], inherit_bindings=False):
         """Free the garbage collector once everything needed for the first paint is there."""
         self.screen_change_signal.subscribe(self, self._fit)
         self.call_after_refresh(self._first_paint)
+        end_with_terminal(self)
         if self._on_call:
             self.show_on_call()
 

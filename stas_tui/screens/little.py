@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from stas_tui.screens.common import Told
+from stas_tui.screens.hangup import end_with_terminal
 from stas_tui.screens.small import NEEDED, too_small
 from widgets import themes
 from widgets.content import safe
@@ -67,6 +68,10 @@ class LittleApp(App[None], inherit_bindings=False):
         if theme == "day":
             self.theme = themes.DAY
         self.set_class(ascii_only or wants_ascii(os.environ if environ is None else environ), ASCII_CLASS)
+
+    def on_mount(self) -> None:
+        """Watch the terminal."""
+        end_with_terminal(self)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our tokens for themes that do not know them."""

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
 import signal
-import struct
-import subprocess
-import sys
-import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,7 +17,7 @@ from storage.watch_records import Alert, SourceKind
 from tests.health.real import free_port, until
 from tests.health.watched import PROJECT, configure, environ, make_profile
 from tests.screens.oncall_world import status
-from tests.screens.test_screen_terminal import Terminal
+from tests.terminals import Terminal, environment, stas
 
 pytestmark = pytest.mark.pty
 KEY = "alert:98be5eeda42fa8e5"
@@ -35,21 +28,8 @@ class Dashboard(Terminal):
     """`stas oncall` on a profile, as a person starts it."""
 
     def __init__(self, profile: Profile) -> None:
-        self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
         place = ["--home", str(profile.root.parents[1]), "--profile", profile.name]
-        hidden = {"NO_COLOR", "TEXTUAL_DRIVER", "COLUMNS", "LINES"}
-        kept = {name: value for name, value in environ().items() if name not in hidden}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "stas_tui", *place, "oncall"],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env={**kept, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"},
-            start_new_session=True,
-        )
-        os.close(slave)
-        self.written = b""
+        super().__init__(stas(*place, "oncall"), environment(environ()))
 
     def die(self) -> None:
         """Killed by the system: no handler runs."""

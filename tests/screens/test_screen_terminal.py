@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import re
-import select
-import struct
-import subprocess
+import signal
 import sys
-import termios
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,71 +14,17 @@ import pytest
 from stas_tui.locations import Locations
 from tests.screens.hands import approve, open_application
 from tests.screens.stage import SECRET
+from tests.terminals import PATIENCE_S, Terminal, environment
 
 pytestmark = pytest.mark.pty
-PATIENCE_S = 60.0
 FIXED = re.compile(rb"stas DEMO(?:: \d+ (?:P0|gates?|steps?)(?:, \d+ (?:gates?|steps?))*)?")
 TITLES = re.compile(rb"\x1b\]([0-9]+);([^\x07\x1b]*)(?:\x07|\x1b\\)")
 
 
-class Terminal:
-    """The stage in a pseudo-terminal, and every byte it wrote."""
-
-    def __init__(self, scene: str, home: Path, rows: int = 36, columns: int = 120) -> None:
-        root = Path(__file__).resolve().parents[2]
-        self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        keep = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "TEXTUAL_DRIVER", "COLUMNS", "LINES"}}
-        environ = {**keep, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "DEMO_SPEED": "0"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.screens.stage", scene, str(home)],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            cwd=root,
-            env=environ,
-            start_new_session=True,
-        )
-        os.close(slave)
-        self.written = b""
-
-    def read(self, patience: float = 0.1) -> bytes:
-        """Everything written until nothing came for a while."""
-        start = len(self.written)
-        while select.select([self.master], [], [], patience)[0]:
-            try:
-                piece = os.read(self.master, 65_536)
-            except OSError:
-                break
-            if not piece:
-                break
-            self.written += piece
-        return self.written[start:]
-
-    def until(self, seen: Callable[[bytes], object], what: str, press: bytes = b"") -> float:
-        """Read until something was written since now; seconds it took. `press` is pressed whenever it went quiet."""
-        started, begin = time.monotonic(), len(self.written)
-        while not seen(self.written[begin:]):
-            assert time.monotonic() - started < PATIENCE_S, (what, self.written[-3_000:])
-            if not self.read() and press:
-                os.write(self.master, press)
-            if self.process.poll() is not None:
-                self.read()
-                assert seen(self.written[begin:]), (what, self.written[-3_000:])
-        return time.monotonic() - started
-
-    def press(self, keys: bytes, words: bytes = b"") -> None:
-        """Press keys; wait for words on the screen, or until the screen is quiet."""
-        os.write(self.master, keys)
-        if words:
-            self.until(lambda new: words in new, f"{words!r} after {keys!r}")
-        self.read(0.3)
-
-    def close(self) -> None:
-        """End the program."""
-        self.process.kill()
-        self.process.wait()
-        os.close(self.master)
+def staged(scene: str, home: Path, **size: int) -> Terminal:
+    """A scene of the stage."""
+    argv = [sys.executable, "-m", "tests.screens.stage", scene, str(home)]
+    return Terminal(argv, environment(os.environ, DEMO_SPEED="0"), **size)
 
 
 @pytest.fixture
@@ -92,7 +32,7 @@ def stage(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
     opened: list[Terminal] = []
 
     def start(scene: str, **size: int) -> Terminal:
-        opened.append(Terminal(scene, tmp_path / "home", **size))
+        opened.append(staged(scene, tmp_path / "home", **size))
         return opened[-1]
 
     yield start
@@ -146,6 +86,14 @@ def test_what_waits_rings_once_and_renames_the_window_with_fixed_words(stage: Ca
     terminal.until(lambda new: b"\x1b]2;stas DEMO: 1 gate\x07" in new, "the title")
     terminal.read(0.5)
     assert TITLES.sub(b"", terminal.written).count(b"\x07") == 1
+
+
+def test_a_terminal_that_went_away_ends_the_program(stage: Callable[..., Terminal]) -> None:
+    """No signal tells of it, because the terminal is no session's own."""
+    terminal = stage("gate")
+    terminal.sees(b"WAITS FOR YOU")
+    terminal.hang_up()
+    assert terminal.process.wait(PATIENCE_S) == -signal.SIGHUP
 
 
 def test_a_crash_report_shows_no_local_variables(stage: Callable[..., Terminal]) -> None:

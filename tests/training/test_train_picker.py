@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
-import select
-import struct
 import subprocess
 import sys
-import termios
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +14,7 @@ import pytest
 from stas_tui.cli import main, parser
 from stas_tui.commands.train_picker import command
 from stas_tui.training import ledger
+from tests.terminals import Terminal, environment, stas
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60.0
@@ -65,58 +60,9 @@ def test_a_lesson_is_run_with_the_flags_of_the_list() -> None:
     assert (bare.home, bare.profile, bare.theme, bare.ascii, bare.mouse) == (None, None, None, False, True)
 
 
-class Terminal:
-    """A command in a pseudo-terminal."""
-
-    def __init__(self, home: Path, *words: str) -> None:
-        self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-        keep = {name: value for name, value in os.environ.items() if not name.startswith("STAS_")}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "stas_tui", "--home", str(home), *words],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            cwd=ROOT,
-            env={**keep, "TERM": "xterm-256color", "LANG": "C.UTF-8", "HOME": str(home)},
-            start_new_session=True,
-        )
-        os.close(slave)
-        self.written = b""
-
-    def until(self, wanted: bytes, press: bytes = b"") -> None:
-        """Read until it was written from now on; `press` is pressed whenever nothing comes."""
-        begin, end = len(self.written), time.monotonic() + PATIENCE_S
-        while wanted not in self.written[begin:]:
-            assert time.monotonic() < end, (wanted, self.written[-2_000:])
-            if not self._read() and press and self.process.poll() is None:
-                os.write(self.master, press)
-
-    def ended(self, press: bytes) -> int:
-        """Press until it has ended; the exit status."""
-        end = time.monotonic() + PATIENCE_S
-        while self.process.poll() is None:
-            assert time.monotonic() < end, self.written[-2_000:]
-            if not self._read() and self.process.poll() is None:
-                os.write(self.master, press)
-        return self.process.returncode
-
-    def calm(self) -> None:
-        """Wait until nothing more is drawn: every key that was pressed before was heard, and none joins the next."""
-        while self._read():
-            pass
-
-    def _read(self) -> bool:
-        start = len(self.written)
-        while select.select([self.master], [], [], 0.3)[0]:
-            try:
-                piece = os.read(self.master, 65_536)
-            except OSError:
-                break
-            if not piece:
-                break
-            self.written += piece
-        return len(self.written) > start
+def in_a_terminal(home: Path, *words: str) -> Terminal:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("STAS_")}
+    return Terminal(stas("--home", str(home), *words), environment(kept, HOME=str(home)), rows=30, columns=100)
 
 
 @pytest.fixture
@@ -124,40 +70,37 @@ def opened(tmp_path: Path) -> Iterator[list[Terminal]]:
     made: list[Terminal] = []
     yield made
     for terminal in made:
-        if terminal.process.poll() is None:
-            terminal.process.kill()
-        terminal.process.wait()
-        os.close(terminal.master)
+        terminal.close()
 
 
 @pytest.mark.pty
 def test_a_lesson_from_the_door_and_back_to_it_and_then_the_demo(tmp_path: Path, opened: list[Terminal]) -> None:
     home = tmp_path / "home"
-    terminal = Terminal(home, "demo", "--choose")
+    terminal = in_a_terminal(home, "demo", "--choose")
     opened.append(terminal)
-    terminal.until(b"enter runs it")
+    terminal.sees(b"enter runs it")
     os.write(terminal.master, b"\r")
-    terminal.until(b"Time begins when you close")
-    terminal.until(b"left", press=b"\x1b")
-    terminal.until(b"Leave the lesson?", press=b"q")
+    terminal.sees(b"Time begins when you close")
+    terminal.sees(b"left", press=b"\x1b")
+    terminal.sees(b"Leave the lesson?", press=b"q")
     os.write(terminal.master, b"y")
-    terminal.until(b"left before its end")
-    terminal.until(b"is over. d shows its debrief", press=b"\x1b")
+    terminal.sees(b"left before its end")
+    terminal.sees(b"is over. d shows its debrief", press=b"\x1b")
     assert ledger.read(home / "training" / "ledger.jsonl") == ([], []), "what was left says nothing about progress"
     assert len(list((home / "training" / "runs").glob("s00-first-shift-*/debrief.md"))) == 1
-    terminal.calm()
+    terminal.read()
     os.write(terminal.master, b"\x1b[B")
-    terminal.until(b"It is made anew each time")
+    terminal.sees(b"It is made anew each time")
     os.write(terminal.master, b"\r")
-    terminal.until(b"no pulse")
+    terminal.sees(b"no pulse")
     assert (home / "profiles" / "demo").is_dir(), "the lesson's guard holds for the lesson alone"
     assert terminal.ended(b"q") == 0
 
 
 @pytest.mark.pty
 def test_the_list_is_left_without_a_run(tmp_path: Path, opened: list[Terminal]) -> None:
-    terminal = Terminal(tmp_path / "home", "train")
+    terminal = in_a_terminal(tmp_path / "home", "train")
     opened.append(terminal)
-    terminal.until(b"TRAINING: lessons")
+    terminal.sees(b"TRAINING: lessons")
     assert terminal.ended(b"q") == 0
     assert not (tmp_path / "home" / "training" / "runs").exists()

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
-import select
-import struct
-import subprocess
-import sys
-import termios
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,62 +12,21 @@ from stas_tui.locations import Locations
 from stas_tui.training.control_client import Client, live
 from stas_tui.training.runs import recorded, runs
 from storage.records import Json
+from tests.terminals import Terminal, environment, stas
 
 pytestmark = pytest.mark.pty
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60.0
 
 
-class Terminal:
-    """A lesson in a pseudo-terminal, and every byte that it wrote."""
-
-    def __init__(self, home: Path) -> None:
-        self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        keep = {name: value for name, value in os.environ.items() if not name.startswith("STAS_")}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "stas_tui", "train", "run", "tests/training/small.toml", "--home", str(home)],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            cwd=ROOT,
-            env={**keep, "TERM": "xterm-256color", "LANG": "C.UTF-8", "HOME": str(home)},
-            start_new_session=True,
-        )
-        os.close(slave)
-        self.written = b""
-
-    def until(self, seen: Callable[[bytes], object], what: str, press: bytes = b"") -> None:
-        """Read until it was seen in what comes from now on; `press` is pressed whenever nothing comes."""
-        started, begin = time.monotonic(), len(self.written)
-        while not seen(self.written[begin:]):
-            assert time.monotonic() - started < PATIENCE_S, (what, self.written[-2_000:])
-            if not self._read() and press and self.process.poll() is None:
-                os.write(self.master, press)
-
-    def _read(self) -> bool:
-        start = len(self.written)
-        while select.select([self.master], [], [], 0.3)[0]:
-            try:
-                piece = os.read(self.master, 65_536)
-            except OSError:
-                break
-            if not piece:
-                break
-            self.written += piece
-        return len(self.written) > start
-
-
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    opened = Terminal(tmp_path / "home")
-    try:
-        yield opened
-    finally:
-        if opened.process.poll() is None:
-            opened.process.kill()
-        opened.process.wait()
-        os.close(opened.master)
+    home = tmp_path / "home"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("STAS_")}
+    argv = stas("train", "run", "tests/training/small.toml", "--home", str(home))
+    opened = Terminal(argv, environment(kept, HOME=str(home)), rows=24, columns=80)
+    yield opened
+    opened.close()
 
 
 def test_a_lesson_from_its_briefing_to_its_debrief(terminal: Terminal, tmp_path: Path) -> None:
