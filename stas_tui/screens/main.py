@@ -199,17 +199,19 @@ class MainScreen(MainKeys):
             self.view = replace(self.view, checking=self.app.application.rounds.under())
             steps = models.steps(self.view, now=self.app.application.clock.now())
             self.query_one(Stepper).show(steps, models.today(self.view))
-            self.query_one(StepLine).show(steps)
+            for line in self.query(StepLine):
+                line.show(steps)
             self._draw_isolation()
 
     def _draw_isolation(self) -> None:
         if self.view is not None:
             border = isolation_panel.panel(self.view, self.app.application.clock.now())
-            self.query_one("#isolation", Panel).model = border
+            for panel in self.query("#isolation").results(Panel):
+                panel.model = border
 
     def draw_time(self) -> None:
-        """The clock and the ages."""
-        if self.view is None:
+        """The clock and the ages. On the way out, when the parts of the screen go one by one, nothing is drawn."""
+        if self.view is None or not self.query(TopBar):
             return
         application = self.app.application
         if not self.recorded and self.view.checking != application.rounds.under():

@@ -310,3 +310,13 @@ async def test_copies_say_where_they_went(dashboard: Open, monkeypatch: pytest.M
         await hands.sees("Saved to a file")
         [saved] = tmp_path.glob("stas-copy-*.txt")
         assert "503 for four tenants" in saved.read_text()
+
+
+@pytest.mark.parametrize("first", ["#isolation", "StepLine", "TopBar"])
+async def test_on_the_way_out_nothing_is_drawn_on_parts_that_have_gone(dashboard: Open, first: str) -> None:
+    """A screen loses its parts one by one, and a look may end in between."""
+    async with dashboard() as hands:
+        await hands.sees("Inbox")
+        await hands.app.main.query(first).remove()
+        hands.app.main.draw_time()
+        hands.app.main.draw_checks()
