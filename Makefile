@@ -7,8 +7,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-# Many tests wait for a program, so one more than CI has cores; `make test JOBS=8` uses more of a large machine.
-JOBS ?= 3
+# Many tests wait for a program, so twice as many as CI has cores; `make test JOBS=8` uses more of a large machine.
+JOBS ?= 4
 
 # `make bench BENCH=--quick` only shows that every benchmark runs.
 BENCH ?=

@@ -20,18 +20,20 @@ ROOM = 2 << 30
 
 def pytest_configure(config: pytest.Config) -> None:
     chosen = config.option.basetemp or os.environ.get("PYTEST_DEBUG_TEMPROOT") or os.environ.get("TMPDIR")
-    if not chosen and MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM:
+    in_memory = not chosen and MEMORY.is_dir() and os.access(MEMORY, os.W_OK)
+    in_memory = in_memory and shutil.disk_usage(MEMORY).free >= ROOM
+    if in_memory:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
     if not hasattr(config, "workerinput"):
-        _own_temporary_files(config)
+        _own_temporary_files(config, MEMORY if in_memory else None)
 
 
-def _own_temporary_files(config: pytest.Config) -> None:
-    """What programs put under `/tmp`, such as sockets of a home with a long path, goes when the session ends.
+def _own_temporary_files(config: pytest.Config, where: Path | None) -> None:
+    """What programs put under `/tmp`, such as databases and sockets, goes when the session ends.
 
     Otherwise the next session would meet it: folders of tests have the same names again.
     """
-    folder = tempfile.mkdtemp(prefix="t")
+    folder = tempfile.mkdtemp(prefix="t", dir=where)
     Path(folder).chmod(0o711)  # servers that run as another user have folders of their own in it
     os.environ["TMPDIR"] = folder
     tempfile.tempdir = None

@@ -57,6 +57,7 @@ autovacuum = off
 jit = off
 max_wal_senders = 0
 wal_level = minimal
+max_wal_size = 128MB
 timezone = 'UTC'
 log_timezone = 'UTC'
 lc_messages = 'C'

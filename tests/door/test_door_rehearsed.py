@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from stas_tui.gates.contract import RiskLine, Shown
+from storage.clock import SystemClock
 from storage.records import Action, GateLevel
 from storage.scans import open_scans
 from tests.door.shop import BASE, Shop, commit, git
@@ -85,10 +86,14 @@ def test_asked_again_it_is_not_rehearsed_twice(shop: Shop) -> None:
 
 def test_a_rehearsal_that_does_not_finish_in_its_time_proves_nothing(shop: Shop) -> None:
     shop.configure(extra="\n[project.rehearse]\nseconds = 5\n")
+    shop.clock.monotonic = SystemClock().monotonic  # type: ignore[method-assign]
     shop.reopen()
     row = rollback(asked(shop, "ALTER TABLE a DROP COLUMN b;\n", up=UP + FOREVER))
     assert row.level != "ok"
     assert "up, down and up again" not in row.text
+    with open_scans(shop.profile.scan_db) as store:
+        [facts] = store.read("select facts from reading where rules like 'rehearsed%'")
+    assert "took longer than 5 s" in facts["facts"]
 
 
 def test_what_is_unsafe_in_the_change_stands_among_the_warnings_with_its_place(shop: Shop) -> None:
