@@ -93,7 +93,8 @@ def test_a_terminal_that_went_away_ends_the_program(stage: Callable[..., Termina
     terminal = stage("gate")
     terminal.sees(b"WAITS FOR YOU")
     terminal.hang_up()
-    assert terminal.process.wait(PATIENCE_S) == -signal.SIGHUP
+    ignored = 128 + signal.SIGHUP  # where whoever started the tests has the signal ignored
+    assert terminal.process.wait(PATIENCE_S) in (-signal.SIGHUP, ignored)
 
 
 def test_a_crash_report_shows_no_local_variables(stage: Callable[..., Terminal]) -> None:
