@@ -12,10 +12,10 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from stas_tui.screens.common import HELP_KEY, PAUSE_KEY, ClickedKeys
+from stas_tui.screens.markdown_page import page
 from stas_tui.screens.text_edit import TEXT_CSS
 from stas_tui.screens.told_line import ToldLine
 from stas_tui.screens.typed_line import NOT_KEPT, Keeper, begun, written
-from stas_tui.texts.lines import unquoted
 from storage.clock import hhmm
 from storage.errors import StasError
 from storage.triage_records import HandOver
@@ -182,7 +182,7 @@ class MarkdownScreen(ClickedKeys, ToldLine, Screen[str | None]):
     def compose(self) -> ComposeResult:
         """Title, text, keys."""
         yield Static(safe(flat(self._title)), classes="title")
-        yield MarkdownView(unquoted(self.markdown))
+        yield MarkdownView(page(self.markdown))
         yield self.told_line()
         yield KeyBar(ranks={"page.open": 2, "page.copy": 1})
 

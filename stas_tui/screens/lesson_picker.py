@@ -202,14 +202,14 @@ class PickerScreen(ClickedKeys, ToldLine, Screen[None]):
 
 def _last_debrief(home: Path, lesson: str) -> tuple[str, str]:
     """(the text, what is odd about it); an empty text if the lesson was never run. Raises `StasError`."""
-    from stas_tui.texts.lines import unquoted
+    from stas_tui.screens.markdown_page import page
     from stas_tui.training.shelf import last_run, sheet_of
 
     path = last_run(home, lesson)
     if path is None:
         return "", ""
     sheet, odd = sheet_of(path)
-    return unquoted(sheet.markdown()), " ".join(odd)
+    return page(sheet.markdown()), " ".join(odd)
 
 
 class PickerApp(LittleApp):
