@@ -161,8 +161,11 @@ class MainScreen(MainKeys):
     # drawing --------------------------------------------------------------------------------------
 
     def show(self, view: View) -> None:
-        """Draw a look; widgets repaint only what differs. A look that ends after the screen draws nothing."""
-        if not self.query(Stepper):
+        """Draw a look; widgets repaint only what differs.
+
+        A screen that loses its parts, one by one, because it is left is not displayed any more: nothing is drawn then.
+        """
+        if not self.display:
             return
         self.view = view
         if self._heard is None:
@@ -195,23 +198,21 @@ class MainScreen(MainKeys):
 
     def draw_checks(self) -> None:
         """How far the round of checks is that runs now, without another look at the record."""
-        if self.view is not None and self.query(Stepper):
+        if self.view is not None and self.display:
             self.view = replace(self.view, checking=self.app.application.rounds.under())
             steps = models.steps(self.view, now=self.app.application.clock.now())
             self.query_one(Stepper).show(steps, models.today(self.view))
-            for line in self.query(StepLine):
-                line.show(steps)
+            self.query_one(StepLine).show(steps)
             self._draw_isolation()
 
     def _draw_isolation(self) -> None:
         if self.view is not None:
             border = isolation_panel.panel(self.view, self.app.application.clock.now())
-            for panel in self.query("#isolation").results(Panel):
-                panel.model = border
+            self.query_one("#isolation", Panel).model = border
 
     def draw_time(self) -> None:
-        """The clock and the ages. On the way out, when the parts of the screen go one by one, nothing is drawn."""
-        if self.view is None or not self.query(TopBar):
+        """The clock and the ages."""
+        if self.view is None or not self.display:
             return
         application = self.app.application
         if not self.recorded and self.view.checking != application.rounds.under():
