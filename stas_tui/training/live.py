@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from stas_tui.training.director import Director
     from stas_tui.training.reading import Lesson
 
-PROFILE = "profile"
 LOOKS = ("theme", "ascii", "mouse", "animation", "keymap")
 """Settings of the trainee's own that a lesson keeps."""
 
@@ -41,10 +39,12 @@ def run_live(
     from stas_tui.locations import Profile
     from stas_tui.training.director import Director, Ticker
     from stas_tui.training.engine import ENDED_BY_LEAVING
-    from stas_tui.training.runs import RunFolder, training_dir
+    from stas_tui.training.leftovers import PROFILE, sweep, tidy
+    from stas_tui.training.runs import INPUTS, RunFolder, training_dir
     from storage.clock import SystemClock
 
     began = SystemClock().now()
+    sweep(training_dir(places) / "runs", INPUTS)
     folder = RunFolder.create(
         training_dir(places), lesson, seed=lesson.scenario.seed if seed is None else seed, began=began
     )
@@ -67,7 +67,7 @@ def run_live(
             server.stop()
         director.close()
         folder.close()
-        _tidy(director, profile)
+        tidy(folder.path)
     _say(f"The debrief: {folder.path / 'debrief.md'}")
     return exit_codes.OK
 
@@ -101,17 +101,6 @@ def _control(director: Director, places: Locations, name: str) -> Control | None
         _say(str(error))
         return None
     return server
-
-
-def _tidy(director: Director, profile: object) -> None:
-    """What was exported stays with the run; the simulated world does not."""
-    from stas_tui.locations import Profile
-
-    assert isinstance(profile, Profile)
-    for exports in sorted(profile.root.glob("stage-*/exports")):
-        if any(exports.iterdir()):
-            shutil.copytree(exports, profile.root.parent / "exports", dirs_exist_ok=True)
-    shutil.rmtree(profile.root)
 
 
 def _say(sentence: str) -> None:

@@ -27,6 +27,7 @@ from stas_tui.config_errors import shown
 from stas_tui.locations import Locations, private_dir, write_private
 from stas_tui.training.engine import Act, Engine, Order, play
 from stas_tui.training.inputs import MOST_BYTES, Input, InputWrong, as_json, from_json, standing
+from stas_tui.training.leftovers import hold
 from stas_tui.training.reading import Lesson, load
 from storage.clock import iso_seconds
 from storage.errors import StasError
@@ -97,6 +98,7 @@ class RunFolder:
             raise RunUnreadable(f"{runs} holds a thousand runs of this second.", "Remove what you do not need.")
         write_private(path / LESSON, lesson.text)
         handle = os.open(path / INPUTS, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        hold(handle)
         folder = cls(path, handle, began)
         folder._append({"run": 1, "lesson": lesson.scenario.id, "seed": seed, "file": lesson.digest, "began": began})
         return folder
