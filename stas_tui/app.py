@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -190,16 +190,6 @@ class StasApp(App[None], inherit_bindings=False):
     def evidence_text(self, key: str) -> str:
         """A piece of evidence as text; on a thread beside the interface."""
         return evidence_text(self.application, key)
-
-    def summary_form(self) -> Sequence[Sequence[Any]]:
-        """The summary of the open pulse as a form."""
-        from stas_tui.pulse import summary_facts
-        from stas_tui.pulse.summary import summary_form
-
-        pulse = self.application.machine.current()
-        if pulse is None:
-            return []
-        return [list(row) for row in summary_form(summary_facts.facts(self.application.context, pulse))]
 
     def export_summary(self, text: str) -> Path:
         """Write the summary into the profile's exports; returns the path."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from stas_tui.application import Application
 from stas_tui.plain_text import HELP, gate_text, indented, result_text
+from stas_tui.pulse.closing import Draft
 from stas_tui.pulse.context import Progress
 from storage.errors import StasError
 from storage.records import Action, ActionState
@@ -43,6 +44,7 @@ class Answers:
 
     def __post_init__(self) -> None:
         self.machine = self.app.machine
+        self._read: Draft | None = None
         self._verbs: dict[str, Callable[[Progress, str, str], bool]] = {
             "gate": self._gate,
             "override": self._override,
@@ -65,7 +67,8 @@ class Answers:
         if needs == "review":
             return result_text(self.machine.work().state["result"])
         if needs == "summary":
-            return [self.machine.summary()]
+            self._read = self.machine.draft()
+            return [self._read.text]
         if needs == "prompt":
             work = self.machine.work()
             report = work.lint(work.state["prompt"])
@@ -255,9 +258,9 @@ class Answers:
         return True
 
     def _summary(self, progress: Progress, verb: str, rest: str) -> bool:
-        if verb != "confirm":
+        if verb != "confirm" or self._read is None:
             return self._refused(progress, verb, rest)
-        pulse = self.machine.close(by=self.app.person)
+        pulse = self.machine.confirm(self._read, by=self.app.person)
         self.say(f"Pulse {pulse.number} is complete.")
         raise Closed
 

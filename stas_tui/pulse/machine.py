@@ -7,15 +7,14 @@ for a person or an executor; it says what is needed and returns.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from stas_tui.gates.contract import BadCall
 from stas_tui.gates.policy import refuse_secrets
-from stas_tui.pulse import after, executing, isolating, look, summary_facts, validating
+from stas_tui.pulse import after, closing, executing, isolating, look, validating
 from stas_tui.pulse.asked import carry_out
+from stas_tui.pulse.closing import Draft
 from stas_tui.pulse.context import Context, Found, Progress
 from stas_tui.pulse.executing import ReviewRefused
-from stas_tui.pulse.summary import render_summary
 from stas_tui.pulse.work import Work
 from storage.clock import MINUTE
 from storage.errors import StasError
@@ -370,21 +369,22 @@ class Machine:
         pulse = self.context.pulses.get(pulse_id) if pulse_id else self._pulse()
         if pulse.ended_at is not None and pulse.summary:
             return pulse.summary
-        return render_summary(summary_facts.facts(self.context, pulse))
+        return closing.draft(self.context, pulse).text
 
-    def close(self, *, by: str, outcome: str = "complete") -> Pulse:
-        """End the pulse: publish the summary, withdraw open gates, carry live runs over.
+    def draft(self) -> Draft:
+        """The summary of the open pulse for a person to read and confirm."""
+        return closing.draft(self.context, self._pulse())
 
-        `complete` needs all steps over; `interrupted` closes a pulse that a crash cut off.
+    def confirm(self, draft: Draft, *, by: str) -> Pulse:
+        """End the pulse and publish exactly the summary that was read; open gates are withdrawn, live runs go on.
+
+        Raises `BadCall` if a step is not over, `SummaryChanged` if the log says something else by now.
         """
-        pulse = self._pulse()
-        if outcome == "complete" and self.position() is not None:
-            step = self.position()
-            assert step is not None
-            raise BadCall(f"Step {step.n} {step.name} is not over.", "Step on, or skip it with a reason.")
-        isolating.stop(self.context)
-        facts = summary_facts.facts(self.context, replace(pulse, outcome=outcome, ended_at=self.context.clock.now()))
-        return self.context.pulses.end(pulse.id, outcome=outcome, summary=render_summary(facts), by=by)
+        return closing.confirm(self.context, self._pulse(), draft, position=self.position(), by=by)
+
+    def cut_off(self, *, by: str) -> Pulse:
+        """End a pulse that did not come to its end, as `interrupted`; its summary says so."""
+        return closing.cut_off(self.context, self._pulse(), by=by)
 
     def _pulse(self) -> Pulse:
         pulse = self.current()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -18,6 +18,8 @@ from widgets.text_view import TextView
 
 if TYPE_CHECKING:
     from stas_tui.app import StasApp
+    from stas_tui.pulse.closing import Draft
+    from stas_tui.pulse.summary import FormRow
 
 
 class SummaryScreen(ClickedKeys, Screen[str | None]):
@@ -43,10 +45,10 @@ class SummaryScreen(ClickedKeys, Screen[str | None]):
 
     app: StasApp
 
-    def __init__(self, text: str, form: Sequence[Sequence[Any]], *, can_confirm: bool) -> None:
+    def __init__(self, draft: Draft, *, can_confirm: bool) -> None:
         super().__init__()
-        self.text = text
-        self.form_text = form_text(form)
+        self.text = draft.text
+        self.form_text = form_text(draft.form)
         self.can_confirm = can_confirm
         self.as_form = False
 
@@ -106,12 +108,12 @@ class SummaryScreen(ClickedKeys, Screen[str | None]):
         self.dismiss(None)
 
 
-def form_text(form: Sequence[Sequence[Any]]) -> str:
+def form_text(form: Sequence[FormRow]) -> str:
     """Each field with its value, how far it is believed, and its evidence."""
     lines = []
     for label, value, believed, evidence in form:
         lines.append(f"{label}  [{believed}]")
-        lines += [f"    {line}" for line in str(value).splitlines()]
+        lines += [f"    {line}" for line in value.splitlines()]
         lines += [f"    E {ref}" for ref in evidence]
         lines.append("")
     return "\n".join(lines)

@@ -161,9 +161,8 @@ class Waiting(Walk):
     async def _summary(self) -> None:
         from stas_tui.screens.summary import SummaryScreen
 
-        text = await self.app.hand.look(self.machine.summary)
-        form = await self.app.hand.look(self.app.summary_form)
-        answer = await self.app.push_screen_wait(SummaryScreen(text, form, can_confirm=bool(self.person)))
+        draft = await self.app.hand.look(self.machine.draft)
+        answer = await self.app.push_screen_wait(SummaryScreen(draft, can_confirm=bool(self.person)))
         if answer == "confirmed":
-            pulse = await self.app.hand.act(self.machine.close, by=self.person)
+            pulse = await self.app.hand.act(self.machine.confirm, draft, by=self.person)
             self.app.say(f"Pulse {pulse.number} is complete.")

@@ -80,7 +80,7 @@ class Walk:
             )
         )
         if answer == "i":
-            await self.app.hand.act(self.machine.close, by=self.person or "nobody", outcome="interrupted")
+            await self.app.hand.act(self.machine.cut_off, by=self.person or "nobody")
             self.app.say(f"Pulse {number} is closed as interrupted.")
 
     # walking --------------------------------------------------------------------------------------

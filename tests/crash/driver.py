@@ -161,7 +161,7 @@ class Person:
 
     def on_summary(self, progress: Progress) -> None:
         self.report("close")
-        self.machine.close(by=self.name)
+        self.machine.confirm(self.machine.draft(), by=self.name)
 
     # small effects --------------------------------------------------------------------------------
 

@@ -76,7 +76,7 @@ def test_a_task_is_given_up_in_every_phase(walk: Walk, phases: tuple[str, ...]) 
         assert not [a for a in walk.journal.actions(pulse.id) if a.state in ("pending", "approved")]
         assert walk.machine.advance().step.n == 8
         assert f"enough of {phase}" in walk.machine.summary()
-        walk.machine.close(by="ann", outcome="interrupted")
+        walk.machine.cut_off(by="ann")
 
 
 def test_a_working_executor_is_cancelled_before_its_task_is_given_up(
@@ -103,7 +103,7 @@ def test_closing_as_interrupted_withdraws_gates_and_keeps_the_run(
         "create_task", {"projectId": "ledger", "title": "infra: later"}, pulse_id=pulse.id, caller="Stas"
     ).action
     assert asked is not None
-    first.machine.close(by="ann", outcome="interrupted")
+    first.machine.cut_off(by="ann")
     assert first.state(asked) == "withdrawn"
     [run] = first.app.context.runs.unfinished()
     status = first.app.context.door.executor.status(run.id)
@@ -163,7 +163,7 @@ def test_rule_four_parks_the_task_until_a_person_records_the_answer(walk: Walk) 
     assert question.revision is not None
     assert "Recommendation: The first" in question.revision.plan["message"]
     assert walk.machine.advance().say == "T-303 parked: Finn was asked"
-    walk.machine.close(by="ann", outcome="interrupted")
+    walk.machine.cut_off(by="ann")
 
     walk.begin()
     assert "T-303" not in [task.id for task, _ in walk.machine.work().candidates()]
@@ -172,7 +172,7 @@ def test_rule_four_parks_the_task_until_a_person_records_the_answer(walk: Walk) 
     walk.machine.architect_answered("T-303", by="ann", text="Take the first option")
     [event] = walk.journal.events(kinds=["architect.answered"])
     assert (event.actor, event.body["task"]) == ("ann", "T-303")
-    walk.machine.close(by="ann", outcome="interrupted")
+    walk.machine.cut_off(by="ann")
 
     walk.until(lambda p: p.step.n == 6)
     walk.machine.prefer("T-303", by="ann", reason="it was answered")

@@ -31,7 +31,7 @@ def test_R128_the_second_message_of_an_incident_edits_the_first(told: Shop, doub
 
 def test_R128_another_pulse_edits_too_and_after_a_week_a_new_message_is_sent(told: Shop, double: SlackDouble) -> None:
     dm(told, **DOWN, item=ITEM)
-    told.machine.close(by=PERSON, outcome="interrupted")
+    told.machine.cut_off(by=PERSON)
     told.clock.advance(6 * DAY)
     told.look()
     assert (

@@ -157,9 +157,8 @@ async def show_review(app: StasApp, hands: Hands) -> None:
 
 async def show_summary(app: StasApp, hands: Hands) -> None:
     """The summary of the pulse so far."""
-    text = await app.hand.look(app.application.machine.summary)
-    form = await app.hand.look(app.summary_form)
-    await _push(app, hands, SummaryScreen(text, form, can_confirm=True))
+    draft = await app.hand.look(app.application.machine.draft)
+    await _push(app, hands, SummaryScreen(draft, can_confirm=True))
 
 
 async def show_on_call(app: StasApp, hands: Hands) -> None:

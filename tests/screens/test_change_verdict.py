@@ -184,7 +184,7 @@ async def test_without_a_person_or_a_pulse_nothing_is_written(fixed: Application
         fixed.person = PERSON
         await hands.press("q", "q")
         await hands.on(MainScreen)
-        fixed.machine.close(by=PERSON, outcome="interrupted")
+        fixed.machine.cut_off(by=PERSON)
         await hands.until(lambda: hands.main.view is not None and hands.main.view.pulse is None, "no pulse")
         await read(hands)
         await hands.press("V")

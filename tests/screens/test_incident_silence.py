@@ -240,7 +240,7 @@ async def test_the_key_says_why_it_does_nothing(night: Application, server: Aler
 async def test_without_a_pulse_the_log_could_not_hold_it(night: Application, server: Alertmanager) -> None:
     silenced(server)
     key = watched(night, server)
-    night.machine.close(by=PERSON, outcome="interrupted")
+    night.machine.cut_off(by=PERSON)
     async with on_call(night) as hands:
         await opened(hands, key)
         await hands.press("S")

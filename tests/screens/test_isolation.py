@@ -346,7 +346,7 @@ async def test_answers_that_run_out_while_one_looks_become_unknown(dashboard: Op
 
 async def test_a_recorded_pulse_shows_what_was_written_down(dashboard: Open, answered: Application) -> None:
     walk(answered, step=10)
-    answered.machine.close(by=answered.person, outcome="interrupted")
+    answered.machine.cut_off(by=answered.person)
     async with dashboard(application=answered) as hands:
         await hands.press("left_square_bracket")
         await hands.until(

@@ -292,7 +292,7 @@ async def test_an_interrupted_pulse_is_told_offered_and_stands_in_the_timeline(
 
 async def test_recorded_pulses_are_only_looked_at(dashboard: Open, application: Application) -> None:
     walk(application, step=2)
-    application.machine.close(by=application.person, outcome="interrupted")
+    application.machine.cut_off(by=application.person)
     walk(application, step=2)
     async with dashboard(application=application) as hands:
         await hands.press("left_square_bracket")

@@ -47,11 +47,28 @@ async def test_a_whole_pulse_by_keys_on_a_small_terminal(dashboard: Open) -> Non
         await hands.sees("## Pulse Summary", "### Inbox: 8 messages")
         await hands.press("f")
         await hands.sees("field by field")
+        view = hands.main.view
+        assert view is not None and view.pulse is not None
+        added = application.context.toolbox.call(
+            "create_task",
+            {"projectId": "ledger", "title": "infra: look at the pool", "priority": "P2"},
+            pulse_id=view.pulse.id,
+            caller=view.pulse.agent,
+        )
+        assert added.status == "pending", added
+        await hands.press("C")
+        await hands.sees("changed while it was read")
+        await hands.approve()
+        await hands.open(SummaryScreen)
+        hands.clock.advance(120_000)
+        screen = hands.screen
+        assert isinstance(screen, SummaryScreen)
+        read = screen.text
         await hands.press("C")
         await hands.sees("Pulse 1 is complete.")
 
         pulse = application.context.pulses.latest(1)[0]
-        assert pulse.outcome == "complete"
+        assert (pulse.outcome, pulse.summary) == ("complete", read)
         assert [step.state for step in application.context.pulses.steps(pulse.id)] == [StepState.DONE] * 11
         [pr] = [pr for pr in application.world.open_prs("ledger") if "T-301" in pr.head]
         assert pr.base == "multi-tenant"

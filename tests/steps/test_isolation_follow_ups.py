@@ -76,7 +76,7 @@ def test_the_next_pulse_merges_the_same_proposal(checked: Checked) -> None:
     checked.to_step()
     checked.finish()
     assert len(tray(checked)) == 1
-    checked.shop.machine.close(by=PERSON, outcome="interrupted")
+    checked.shop.machine.cut_off(by=PERSON)
     checked.to_step()
     checked.finish()
     assert len(tray(checked)) == 1
@@ -129,7 +129,7 @@ def test_the_view_follows_the_matrix_and_an_ended_pulse_shows_what_it_recorded(c
     square = lines["shop/acme"].squares["database"]
     assert (square.verdict, square.flagged, square.leak) == (Verdict.FLAGGED, True, False)
     pulse = checked.shop.pulse
-    checked.shop.machine.close(by=PERSON, outcome="interrupted")
+    checked.shop.machine.cut_off(by=PERSON)
     accept_all(checked)
     now = {line.key: line for line in look(checked).isolation}["shop/acme"].squares["database"]
     assert now.accepted.startswith("accepted by Ada until")

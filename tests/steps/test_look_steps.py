@@ -116,7 +116,7 @@ def test_R20_R22_limits_are_honoured(shop: Shop) -> None:
 def test_R25_a_changed_vision_is_told_in_the_next_pulse(shop: Shop) -> None:
     shop.look(4)
     assert step(shop, 4).data["visions"]["shop"]["changed"] is False
-    shop.machine.close(by=PERSON, outcome="interrupted")
+    shop.machine.cut_off(by=PERSON)
     shop.world.set_vision("shop", "# Shop\n\n## Scale\nTwice as many tenants.\n")
     shop.look(4)
     assert step(shop, 4).data["visions"]["shop"]["changed"] is True
@@ -345,7 +345,7 @@ def test_R120_a_tray_nobody_decided_is_merged_into_the_next_pulse(shop: Shop) ->
     finish_without_work(shop, 10)
     tray = shop.context.pulses.work(shop.pulse.id)["tray"]["items"]
     assert len(tray) == 1
-    shop.machine.close(by=PERSON, outcome="interrupted")
+    shop.machine.cut_off(by=PERSON)
     for n in range(3):
         shop.context.door.platform.acknowledge(f"m-{n}")
     finish_without_work(shop, 10)
@@ -359,7 +359,7 @@ def test_R120_a_rejected_tray_does_not_come_back(shop: Shop) -> None:
     finish_without_work(shop, 9)
     shop.reject(shop.gate("create_follow_ups"), "no")
     shop.machine.advance()
-    shop.machine.close(by=PERSON, outcome="interrupted")
+    shop.machine.cut_off(by=PERSON)
     for n in range(3):
         shop.context.door.platform.acknowledge(f"m-{n}")
     finish_without_work(shop, 10)

@@ -107,7 +107,7 @@ def test_a_source_that_dies_after_the_scan_makes_the_summary_not_green(
     kill, said = DEATHS[death]
     kill(shop, kind)
     _summary_is_not_calm(shop, kind, said)
-    ended = shop.machine.close(by=PERSON, outcome="interrupted").summary
+    ended = shop.machine.cut_off(by=PERSON).summary
     assert said in field(ended, "Urgent Items").replace("\\", "")
 
 

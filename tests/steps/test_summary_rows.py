@@ -77,7 +77,7 @@ def whole(shop: Shop) -> None:
 def test_R130_the_heading_is_the_end_in_UTC_and_an_interrupted_pulse_says_so(shop: Shop) -> None:
     shop.look(2)
     shop.later(30)
-    ended = shop.machine.close(by=PERSON, outcome="interrupted")
+    ended = shop.machine.cut_off(by=PERSON)
     assert ended.summary.startswith("## Pulse Summary - 2026-11-18T11:36:40Z\n")
     assert "Interrupted" in ended.summary.splitlines()[2]
     for heading in ("Inbox", "Memories", "Projects", "Vision Reviewed", "Next Steps", "Rollback Plans", "CI Pipeline"):
@@ -205,7 +205,7 @@ def test_R140_a_branch_claimed_in_an_earlier_pulse_is_proved_again(shop: Shop) -
     shop.look()
     shop.approve(shop.gate("claim_task"))
     shop.advance_to(lambda p: p.needs == "prompt")
-    shop.machine.close(by=PERSON, outcome="interrupted")
+    shop.machine.cut_off(by=PERSON)
     shop.look()
     shop.advance_to(lambda p: p.needs == "prompt")
     assert shop.actions("claim_task") == []

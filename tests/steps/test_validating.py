@@ -256,7 +256,7 @@ def test_a_pipeline_that_fails_drafts_a_P1(shop: Shop) -> None:
 
 def told_in_the_next_pulse(shop: Shop, minutes: int = 20) -> list[str]:
     """The commits of step 8 in a pulse that begins later; the sources have answered meanwhile."""
-    shop.machine.close(by=PERSON, outcome="interrupted")
+    shop.machine.cut_off(by=PERSON)
     shop.later(minutes)
     walk(shop, 8)
     return [merge["sha"] for merge in step(shop, 8).data["merges"]]
@@ -278,7 +278,7 @@ def test_R99_a_pulse_that_never_came_to_step_8_has_watched_nothing(shop: Shop) -
     shop.later(10)
     sha = land(shop, "between", shop.clock.now())
     shop.later()
-    shop.machine.close(by=PERSON, outcome="interrupted")
+    shop.machine.cut_off(by=PERSON)
     walk(shop, 3)
     assert told_in_the_next_pulse(shop) == [sha]
 
