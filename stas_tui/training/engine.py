@@ -218,10 +218,10 @@ class Engine:
         return self.lines[before:]
 
     def end(self, why: str) -> Sequence[Event]:
-        """End it now."""
+        """End it now; with everything decided and nothing left to come, that is why it ends."""
         before = len(self.lines)
         if not self.ended:
-            self._end(why)
+            self._end(why if self._quiet_at is None else ALL_IS_DECIDED)
         return self.lines[before:]
 
     def saw(self, ref: str, part: str = "", *, by: int | None = None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from small_lesson import lesson
 
-from stas_tui.training.engine import ENDED_BY_INSTRUCTOR, Act, Engine, Order
+from stas_tui.training.engine import ALL_IS_DECIDED, ENDED_BY_INSTRUCTOR, Act, Engine, Order
 from stas_tui.training.score import Score, score
 
 END = 8 * 60_000
@@ -150,6 +150,17 @@ def test_leaving_early_is_no_way_through() -> None:
     assert result.percent == 100
     assert not result.passed
     assert "the lesson was left before its end" in result.why
+
+
+def test_leaving_when_everything_is_decided_is_the_end() -> None:
+    one = lesson()
+    engine = Engine(one.scenario, one.digest)
+    for at, verb, target in RIGHT:
+        engine.act(Act(at=at * 1_000, verb=verb, target=target))
+    engine.until(240_000)
+    engine.end("the trainee left")
+    assert engine.ended == ALL_IS_DECIDED
+    assert score(engine).passed
 
 
 def test_what_the_instructor_ends_is_scored_as_far_as_it_went() -> None:
