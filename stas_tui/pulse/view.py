@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from storage.check_records import CheckRun
 
 TIMELINE = 200
+LOOKED_BACK = 90 * DAY
+"""So far back the record is searched for verdicts on pull requests."""
 OVER = (StepState.DONE, StepState.SKIPPED, StepState.FAILED)
 
 
@@ -77,6 +79,8 @@ class View:
     timeline: tuple[Event, ...] = ()
     titles: dict[str, str] = field(default_factory=dict)
     """Action id to the gate's verb and object, for the events of the timeline."""
+    verdicts: dict[str, Action] = field(default_factory=dict)
+    """The last verdict on a pull request, by the message that led to it."""
     today: tuple[int, int, int] = (0, 0, 0)
     """Approved, rejected, deferred in the last 24 hours."""
     halted: bool = False
@@ -115,6 +119,11 @@ def _look(context: Context, now: int, idle_mode: Mode, pulse_id: str | None) -> 
         "inbox_state": inbox_state,
         "inbox_reason": inbox_reason,
         "inbox_count": inbox_count,
+        "verdicts": {
+            action.caused_by: action
+            for action in context.journal.recent("review_verdict", since=now - LOOKED_BACK)
+            if action.caused_by
+        },
         "today": _today(context, now),
         "halted": halted,
         "halted_by": halted_by,

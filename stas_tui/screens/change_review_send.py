@@ -16,12 +16,12 @@ from stas_tui.review.runner import COMMENT, REQUEST_CHANGES
 from stas_tui.screens.asked import after_gate, outcome_words
 from stas_tui.screens.change_review_sent import read_sent
 from stas_tui.screens.change_review_text import WAITS
-from stas_tui.screens.change_reviews_read import WAITING
 from stas_tui.screens.common import ClickedKeys
 from stas_tui.screens.dialogs import Ask
 from stas_tui.screens.text_edit import TEXT_CSS
 from stas_tui.screens.told_line import ToldLine
 from stas_tui.screens.typed_line import NOT_KEPT, Keeper, begun, typed_of, written
+from stas_tui.screens.verdict_words import WAITING
 from storage.clock import hhmm
 from storage.errors import StasError
 from storage.records import Action, ActionState, Json

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stas_tui.forges.base import ForgeError
+from stas_tui.pulse.view import LOOKED_BACK
+from stas_tui.screens.verdict_words import WAITING
 from stas_tui.texts.lines import one_line, redacted
-from storage.clock import DAY
 from storage.records import Action, ActionState, Json, PullRequest
 from widgets.detail import Field
 from widgets.paper import Block, Heading
@@ -28,18 +29,6 @@ COLUMNS = (
 )
 CHECK_STEP = 8
 MARKS = {"flagged": Mark.WARN, "unknown": Mark.UNKNOWN}
-LOOKED_BACK = 90 * DAY
-"""So far back the record is searched for verdicts that were asked for here."""
-
-
-WAITING = {
-    ActionState.PENDING: ("at a gate", "it waits for your answer", Mark.HUMAN),
-    ActionState.APPROVED: ("approved", "it is approved, the next step of the pulse sends it", Mark.TODO),
-    ActionState.EXECUTING: ("being sent", "it is being sent", Mark.RUN),
-    ActionState.UNKNOWN: ("not known", "whether it was sent is not known; the next step looks for it", Mark.UNKNOWN),
-    ActionState.ABANDONED: ("not known", "whether it was sent was never found out", Mark.UNKNOWN),
-}
-"""A verdict that was not sent, or may not have been: word for the list, sentence, mark."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

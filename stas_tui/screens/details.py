@@ -9,8 +9,9 @@ from stas_tui.gates.tool_words import tool_words
 from stas_tui.pulse.view import View
 from stas_tui.screens.models import needs_of
 from stas_tui.screens.panels import VERDICT_MARKS
+from stas_tui.screens.verdict_words import sentence_of
 from storage.clock import age, hhmmss
-from storage.records import Event, Finding, Message, Step, Trust
+from storage.records import Action, Event, Finding, Message, Step, Trust
 from widgets.detail import DetailModel, EvidenceRow, Field, Moment
 from widgets.tokens import Mark
 
@@ -160,14 +161,17 @@ def task_detail(view: View, task_id: str, *, now: int) -> DetailModel:
     )
 
 
-def message_detail(message: Message, remarks: Sequence[str], *, now: int) -> DetailModel:
-    """A message as data: who vouches for it, what is odd about it, its text as it is."""
+def message_detail(message: Message, remarks: Sequence[str], *, now: int, verdict: Action | None = None) -> DetailModel:
+    """A message as data: who vouches for it, what is odd about it, the verdict it led to, its text as it is."""
     trust = "known agent" if message.trust is Trust.KNOWN else "unverified: nobody vouches for the sender"
     fields = [
         Field("From", message.sender, trust, Mark.NONE if message.trust is Trust.KNOWN else Mark.WARN),
         Field("Age", age(now - message.at), message.raw_type or message.type.value),
     ]
     fields += [Field("Note", remark, mark=Mark.WARN) for remark in remarks]
+    if verdict is not None:
+        told, mark = sentence_of(verdict)
+        fields.append(Field("Verdict", told, mark=mark))
     fields.append(Field("Text", message.body))
     return DetailModel(key=message.id, title=message.subject, fields=tuple(fields), raw=message.body)
 

@@ -244,7 +244,8 @@ class MainScreen(MainKeys):
             return
         key = self.selected()
         if self.active == "inbox" and key and (message := self.inbox.message(key)):
-            detail.model = details.message_detail(message, self._remarks(key), now=now)
+            verdict = view.verdicts.get(key)
+            detail.model = details.message_detail(message, self._remarks(key), now=now, verdict=verdict)
             self.app.glanced("inbox", key)
         elif self.active == "queue" and key:
             detail.model = details.task_detail(view, key, now=now)

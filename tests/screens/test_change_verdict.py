@@ -19,6 +19,7 @@ from tests.screens.change_hands import approve, go_to, opened, read, review, wri
 from tests.screens.hands import HOLD_MS
 from tests.screens.scenes import PERSON, at_health, fixed_application
 from widgets.editor import SafeEditor
+from widgets.virtual_list import VirtualList
 
 
 @pytest.fixture
@@ -70,6 +71,14 @@ async def test_what_was_sent_stands_on_the_review_and_in_the_list(fixed: Applica
         git("update-ref", f"refs/heads/{REVIEW_BRANCH}", moved, cwd=fixed.profile.root / "remote.git")
         await hands.press("r")
         await hands.sees("outdated", f"about {head[:8]}, the head is {moved[:8]} now")
+        await hands.press("q")
+        await hands.on(MainScreen)
+        await hands.press("1")
+        assert hands.main.query_one("#inbox-list", VirtualList).select("M-505")
+        await hands.sees(f"Verdict ✓ comment on #17 at {head[:8]}: sent, approved by {PERSON}")
+        await hands.press("v")
+        await hands.on(ReviewsScreen)
+        await hands.sees("outdated")
         await hands.press("enter")
         await hands.on(ChangeReviewScreen)
         await hands.sees("Proposed: request changes. What was sent is about an earlier commit.")
