@@ -83,6 +83,9 @@ def _row(row: RiskRow, results: Sequence[CheckResult]) -> RiskRow:
     if proven is not None:
         proof = (Evidence(kind="run", ref=proven.check, text=one_line(proven.reason, 120), at=proven.ended_at),)
         return replace(row, level=OK, text=one_line(proven.reason, 200), evidence=(*row.evidence, *proof))
+    settles = next((r for r in own if r.check == _PROVES.get(row.kind) and r.verdict is Verdict.UNKNOWN), None)
+    if row.kind == ROLLBACK and settles is not None:
+        return replace(row, text=one_line(f"{row.text}; {settles.check} {settles.reason}", 240))
     return row
 
 

@@ -65,8 +65,14 @@ def test_R50_blind_and_covered() -> None:
 
 
 def test_unknown_changes_nothing_and_is_never_green() -> None:
-    unknowns = [said(f"C{n}", Verdict.UNKNOWN) for n in range(1, 16)]
+    unknowns = [said(f"C{n}", Verdict.UNKNOWN) for n in range(1, 16) if n != 3]
     assert with_checks(risk(), unknowns) == risk()
+
+
+def test_R48_why_a_rehearsal_said_nothing_is_told_and_changes_no_level() -> None:
+    got = with_checks(risk(rollback="warn"), [said("C3", Verdict.UNKNOWN, "no answer within 60 s")])
+    assert (got.level, got.row("rollback").level) == ("medium", "warn")
+    assert got.row("rollback").text == "rollback by words; C3 no answer within 60 s"
 
 
 def test_R47_the_blast_radius_is_named_with_what_depends() -> None:
