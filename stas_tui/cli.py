@@ -156,10 +156,11 @@ def _add_triage(triage: argparse.ArgumentParser) -> None:
 def _add_isolation(isolation: argparse.ArgumentParser) -> None:
     isolation.epilog = (
         "Words: none runs the checks and prints the matrix; show [PROJECT/TENANT/POINT] prints what is known without "
-        "running anything; accept CHECK; list. Exit status: 0 everything is verified, n/a or accepted, 1 something is "
+        "running anything; accept CHECK; list; record -- COMMAND runs your tests and writes down the text of their "
+        "statements, for Q4. Exit status: 0 everything is verified, n/a or accepted, 1 something is "
         "flagged, 4 nothing is flagged and something is unknown."
     )
-    isolation.add_argument("words", nargs="*", metavar="WORD", help="nothing, show, accept or list")
+    isolation.add_argument("words", nargs="*", metavar="WORD", help="nothing, show, accept, list or record")
     _add_project(isolation)
     isolation.add_argument("--tenant", metavar="NAME", help="only this row; with accept, for this tenant only")
     isolation.add_argument("--check", action="append", metavar="ID", help="only this check, e.g. D10; repeatable")
@@ -171,6 +172,8 @@ def _add_isolation(isolation: argparse.ArgumentParser) -> None:
     isolation.add_argument("--reason", default="", metavar="TEXT", help="why a flag is accepted")
     isolation.add_argument("--lead", default="", metavar="MARK", help="accept only the lead with this mark")
     isolation.add_argument("--end", default="", metavar="ID", help="with accept: end this acceptance")
+    isolation.add_argument("--statements", type=Path, metavar="FILE", help="record of a test run that Q4 looks at")
+    isolation.add_argument("--output", type=Path, metavar="FILE", help="with record: write it into this file")
     isolation.add_argument("--pulse", metavar="ID", help=argparse.SUPPRESS)
     isolation.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
 
@@ -274,7 +277,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
+        argv, behind = _behind(sys.argv[1:] if argv is None else argv)
         args = parser().parse_args(argv)
+        args.behind = behind
         if args.read_only and args.mode not in {None, "observe"}:
             parser().error("--read-only and --mode contradict each other")
         args.command = "version" if args.version else args.command or "dashboard"
@@ -294,6 +299,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"stas: {printable(str(error))}", file=sys.stderr)
         return exit_codes.of(error)
     return status
+
+
+def _behind(argv: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """The arguments, and the command line of somebody else that `isolation record` has behind `--`."""
+    if "--" not in argv:
+        return argv, ()
+    at = argv.index("--")
+    return (argv[:at], argv[at + 1 :]) if {"isolation", "record"} <= set(argv[:at]) else (argv, ())
 
 
 def printable(text: str) -> str:

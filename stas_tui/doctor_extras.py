@@ -17,6 +17,7 @@ _PACKAGES = {
     "zizmor": "zizmor",
     "alembic": "alembic",
     "SQLAlchemy": "sqlalchemy",
+    "redis": "redis",
 }
 """Names of packages to names of modules."""
 _PROGRAMS = frozenset({"zizmor"})
@@ -35,6 +36,7 @@ _EXTRAS = (
     _Extra("pg", "PostgreSQL client", ("psycopg",), "checks that ask a live PostgreSQL"),
     _Extra("iac", "Terraform, workflows", ("python-hcl2", "zizmor"), "review of Terraform and workflows"),
     _Extra("rehearse", "Rehearsal of migrations", ("alembic", "SQLAlchemy", "psycopg"), "Alembic migrations rehearsed"),
+    _Extra("redis", "Redis client", ("redis",), "the check of jobs that wait in Redis"),
 )
 
 

@@ -86,6 +86,10 @@ class Profile:
         """Where a project's tenancy file is; `named` is the place that the configuration names, if it does."""
         return self.root / Path(named).expanduser() if named else self.tenancy_dir / f"{project_id}.toml"
 
+    def test_run_file(self, project_id: str) -> Path:
+        """Where the statements of a project's test run are written down, unless a person names another place."""
+        return self.tenancy_dir / f"{project_id}.statements.jsonl"
+
     @property
     def tenancy_dir(self) -> Path:
         """The tenancy files of all projects that name no other place."""

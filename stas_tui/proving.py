@@ -108,6 +108,7 @@ def world_of(
     progress: Callable[[str], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
     log: Callable[[str], None] = lambda _: None,
+    test_run: Path | None = None,
 ) -> Iterator[World]:
     """What the checks may use, for as long as the block lasts.
 
@@ -131,7 +132,14 @@ def world_of(
             dry=dry,
             progress=progress,
             cancelled=cancelled,
+            test_run=test_run or _recorded(profile, project, what.tenancy),
         )
+
+
+def _recorded(profile: Profile, project: Project, tenancy: Tenancy | None) -> Path | None:
+    """The record of a test run that lies in the profile, where the tenancy file names no other."""
+    file = profile.test_run_file(project.id)
+    return file if file.is_file() and not (tenancy and tenancy.code.test_run) else None
 
 
 def prove(
@@ -152,6 +160,7 @@ def prove(
     progress: Callable[[str], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
     log: Callable[[str], None] = lambda _: None,
+    test_run: Path | None = None,
 ) -> Round:
     """Run the wanted checks of a project and keep what they say; a dry run keeps nothing.
 
@@ -176,6 +185,7 @@ def prove(
             progress=progress,
             cancelled=cancelled,
             log=log,
+            test_run=test_run,
         ) as world,
     ):
         stream = run(world, chosen, limit_s=limit_s, log=log)

@@ -45,10 +45,14 @@ def run(args: Namespace) -> int:
             return _accept(args, words)
         case "list" if not words:
             return _list(args)
-        case "run" | "list":
+        case "record" if not words:
+            from stas_tui.commands import isolation_record
+
+            return isolation_record.run(args)
+        case "run" | "list" | "record":
             raise WrongWords(f"{verb} takes no further words.", f"stas isolation {verb}")
         case _:
-            raise WrongWords(f"There is no stas isolation {verb[:40]!a}.", "Say nothing, show, accept or list.")
+            raise WrongWords(f"There is no stas isolation {verb[:40]!a}.", "Say nothing, show, accept, list or record.")
 
 
 # running and printing ------------------------------------------------------------------------------
@@ -71,6 +75,7 @@ def _run(args: Namespace) -> int:
         at=args.at,
         pulse_id=args.pulse,
         dry=args.dry_run,
+        test_run=args.statements,
         progress=_progress if alive else _silent,
         log=lambda text: common.say(printable(text)),
     )

@@ -86,6 +86,8 @@ class World:
     """What the sources outside said last; None if nothing watches."""
     prometheus: tuple[Prometheus, ...] = ()
     """Servers that hold this project's series."""
+    test_run: Path | None = None
+    """Record of the statements of a test run, where the tenancy file names none or a person named another."""
     only: frozenset[str] = frozenset()
     """Ids of the checks that are wanted; empty means all."""
     dry: bool = False

@@ -216,12 +216,24 @@ class Jobs(Table):
     """Table that holds waiting jobs, with `queue_column`; only names of keys are read."""
     queue_column: str = ""
     """Column with the payload as JSON."""
+    redis: Credential = Credential()
+    """Where the address of the Redis with waiting jobs comes from: `redis://`, `rediss://` or `unix://`; read only."""
+    redis_queue: tuple[Text, ...] = ()
+    """Names of the queues in it. Empty: `celery`, `arq:queue`, `default` of dramatiq, or every queue of rq."""
     background: tuple[Text, ...] = ()
     """Names of jobs that belong to no tenant, as they stand in the payload."""
     application_name: str = ""
     """Name that workers give their connections; it tells their statements apart in the statement log."""
     role: str = ""
     """Role that only workers connect as; it tells their statements apart where no log does."""
+    noop: tuple[Text, ...] = ()
+    """Program and arguments that put a harmless job into the queue, with `{tenant}` and `{trace}`; never a shell."""
+    noop_environ: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], ...] = ()
+    """Variables that this program gets, beside PATH, HOME, the language and the time zone."""
+    noop_wait_s: float = Field(30.0, gt=0, le=300)
+    """Seconds to wait for the statements of such a job."""
+    write_probe: bool = False
+    """Whether J1 may run `noop`, once for each tenant with `probe`; never by default."""
 
 
 class Settings(Table):
@@ -271,6 +283,8 @@ class Code(Table):
     """Functions that add the tenant's filter to a query."""
     staff: tuple[Text, ...] = ()
     """Folders or functions of staff tools and jobs over all tenants; listed, not flagged."""
+    test_run: str = ""
+    """Record of the statements of a test run, as `stas isolation record` writes it, absolute or in the repository."""
 
 
 class Tenancy(Table):

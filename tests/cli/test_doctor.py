@@ -33,7 +33,7 @@ IDS = {
     *("python", "git", "sqlite", "folder", "filesystem", "disk", "config", "person", "executor", "agents"),
     *("gitleaks", "bwrap", "containers", "terminal", "size", "characters", "clipboard", "record", "world", "work"),
     *("repository:shop-front", "base:shop-front", "push:shop-front", "watcher"),
-    *("extra:pg", "extra:iac", "extra:rehearse"),
+    *("extra:pg", "extra:iac", "extra:rehearse", "extra:redis"),
 }
 
 

@@ -18,7 +18,7 @@ def rows() -> dict[str, Row]:
 
 def test_what_is_installed_is_told_with_its_version() -> None:
     found = rows()
-    assert list(found) == ["extra:pg", "extra:iac", "extra:rehearse"]
+    assert list(found) == ["extra:pg", "extra:iac", "extra:rehearse", "extra:redis"]
     assert {row.state for row in found.values()} == {State.OK}
     assert found["extra:pg"].detail == f"psycopg {version('psycopg')}"
     assert f"alembic {version('alembic')}, SQLAlchemy {version('SQLAlchemy')}" in found["extra:rehearse"].detail

@@ -1,4 +1,4 @@
-"""Q4: every statement that ran binds every tenant table, as pg_stat_statements or a statement log has it."""
+"""Q4: every statement that ran binds every tenant table, as pg_stat_statements, a log or a test run has it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from stas_tui.isolation.base import LIVE_MS, World, unknown
-from stas_tui.isolation.code import executed_sql
+from stas_tui.isolation.code.executed_statistics import read_statistics
 from stas_tui.isolation.code.postgres_log import LogUnreadable
+from stas_tui.isolation.code.recorded import RecordUnreadable, add_record, read_record, record_of
 from stas_tui.isolation.code.sql.schema import Schema, declared, plain
 from stas_tui.isolation.code.sql.scope import Use, uses_of, version
-from stas_tui.isolation.code.sql.text import NotUnderstood, masked, touches_rows
+from stas_tui.isolation.code.sql.text import NotUnderstood, masked
 from stas_tui.isolation.code.statement_log import MOST_SHAPES, Ran, Window, read_log
+from stas_tui.isolation.code.words import words_of
 from stas_tui.isolation.database.live import DRY, Live, NotUsable, Refused, open_live
 from storage.check_records import CheckResult, Lead, Verdict
 
@@ -55,21 +57,22 @@ def executed(world: World) -> CheckResult:
     """The result of Q4. Raises `Cancelled`."""
     tenancy = world.tenancy
     assert tenancy is not None
-    database = tenancy.database
+    database, record = tenancy.database, record_of(world, tenancy)
     started = world.clock.now()
-    if database is None or not (database.dsn.named or database.statement_log):
+    if record is None and (database is None or not (database.dsn.named or database.statement_log)):
         return unknown(
             world,
             CHECK,
             "no source of executed statements; declare `dsn` of a PostgreSQL with pg_stat_statements, or"
-            " `statement_log`, in [database]",
+            " `statement_log`, in [database]; or let `stas isolation record` write down a test run",
         )
     live: Live | None = None
+    window = Window()
     try:
-        if database.dsn.named:
-            live = _opened(world, database, tenancy)
-        return _with(world, tenancy, database, live, started)
-    except (NotUsable, Refused, LogUnreadable) as error:
+        if database is not None and database.dsn.named:
+            live = _opened(world, database, tenancy, window, beside=record is not None)
+        return _with(world, tenancy, database, live, window, record, started)
+    except (NotUsable, Refused, LogUnreadable, RecordUnreadable) as error:
         ran = tuple(live.executed) if live is not None else ()
         return unknown(world, CHECK, _clause(error), executed=ran)
     finally:
@@ -77,15 +80,17 @@ def executed(world: World) -> CheckResult:
             live.close()
 
 
-def _opened(world: World, database: Database, tenancy: Tenancy) -> Live | None:
-    """The connection; None if there is none but a log will do without."""
+def _opened(world: World, database: Database, tenancy: Tenancy, window: Window, *, beside: bool) -> Live | None:
+    """The connection; None if there is none but a log or the record of a test run will do without."""
     roles = [role for role in (database.app_role, *(tenant.role for tenant in tenancy.tenant)) if role]
     try:
         return open_live(world, database, database.schemas, roles)
-    except NotUsable:
-        if database.statement_log:
-            return None
-        raise
+    except NotUsable as error:
+        if not database.statement_log and not beside:
+            raise
+        if not database.statement_log:
+            window.remarks.append(f"the database was not asked: {_clause(error)}")
+        return None
 
 
 def _clause(error: Exception) -> str:
@@ -93,22 +98,39 @@ def _clause(error: Exception) -> str:
     return text[:1].lower() + text[1:].rstrip(".")
 
 
-def _with(world: World, tenancy: Tenancy, database: Database, live: Live | None, started: int) -> CheckResult:
+def _with(
+    world: World, tenancy: Tenancy, database: Database | None, live: Live | None, window: Window,
+    record: Path | None, started: int,
+) -> CheckResult:  # fmt: skip
     schema, where, name = declared(tenancy), "", ""
-    if live is not None:
+    if live is not None and database is not None:
         schema, where, name = _schema(live, tenancy, database)
-    if database.statement_log:
-        if world.dry:
-            reason = f"{DRY}; the log {database.statement_log} would be read"
-            return unknown(world, CHECK, reason, executed=tuple(live.executed) if live else ())
+    remarks = window.remarks
+    files = [f"the log {database.statement_log}"] if database is not None and database.statement_log else []
+    if database is not None and database.statement_log and not world.dry:
         world.step(f"reading {database.statement_log}")
         window = read_log(Path(database.statement_log), role=database.app_role, database=name)
-    else:
-        assert live is not None
-        window = _statistics(live, database)
-        if world.dry:
-            return unknown(world, CHECK, DRY, executed=tuple(live.executed))
-    judged = _judge(world, window, schema, enforced=tenancy.strategy == "rls")
+    elif live is not None and database is not None and not files:
+        try:
+            window = read_statistics(live, database)
+        except (NotUsable, Refused) as error:
+            if record is None:
+                raise
+            remarks.append(f"pg_stat_statements was not read: {_clause(error)}")
+    window.remarks += [remark for remark in remarks if remark not in window.remarks]
+    if record is not None:
+        files.append(f"the record {record}")
+    if world.dry:
+        reason = f"{DRY}; {' and '.join(files)} would be read" if files else DRY
+        return unknown(world, CHECK, reason, executed=tuple(live.executed) if live else ())
+    if record is not None:
+        world.step(f"reading {record}")
+        add_record(world, window, read_record(record, words_of(tenancy)), record.name)
+    enforced = tenancy.strategy == "rls"
+    if enforced and not schema.catalogue:
+        for ran in window.statements:
+            ran.sure = ran.sure and not ran.recorded
+    judged = _judge(world, window, schema, enforced=enforced)
     return _result(world, schema, window, judged, where, tuple(live.executed) if live else (), started)
 
 
@@ -154,45 +176,6 @@ def known(catalogue: Catalogue, tenancy: Tenancy, roles: Iterable[str]) -> Schem
 def _past_policies(role: Role, relation: Relation) -> bool:
     """Whether no policy of a table applies to a role: superusers, BYPASSRLS, and its owner unless that is forced."""
     return role.superuser or role.bypass or (relation.owner == role.name and not relation.forced)
-
-
-def _statistics(live: Live, database: Database) -> Window:
-    """What pg_stat_statements has counted. Raises `NotUsable`, `Refused`."""
-    from psycopg import sql
-
-    window = Window(source="pg_stat_statements")
-    with live.transaction():
-        schema = live.one(executed_sql.EXTENSION)
-        if schema is None and not live.world.dry:
-            raise NotUsable(
-                "The database has no pg_stat_statements; `create extension pg_stat_statements`, or declare"
-                " a statement_log."
-            )
-        name = sql.Identifier(schema or "public")
-        try:
-            window.since = live.one(sql.SQL(executed_sql.RESET).format(schema=name))
-        except Refused as error:
-            if error.state not in ("42P01", "42883"):
-                raise _not_loaded(error) from None
-        try:
-            rows = live.fetch(sql.SQL(executed_sql.STATEMENTS).format(schema=name), {"most": MOST_SHAPES + 1})
-        except Refused as error:
-            raise _not_loaded(error) from None
-    window.cut = len(rows) > MOST_SHAPES
-    for query, calls, role in rows[:MOST_SHAPES]:
-        if database.app_role and role != database.app_role:
-            window.left_out += 1
-        elif query == executed_sql.HIDDEN or query is None:
-            window.hidden += 1
-        elif touches_rows(query):
-            window.statements.append(Ran(query, int(calls), role))
-    return window
-
-
-def _not_loaded(error: Refused) -> Refused:
-    if error.state == "55000":
-        return Refused(error.state, "pg_stat_statements is not loaded; add it to shared_preload_libraries and restart")
-    return error
 
 
 # the rule ------------------------------------------------------------------------------------------
@@ -251,13 +234,20 @@ def _leads(ran: Ran, uses: list[Use], schema: Schema, judged: _Judged, *, enforc
     open_ = sorted({use.table for use in left if not use.by_key})
     keyed = sorted({use.table for use in left if use.by_key})
     if open_:
-        text = f"a statement that ran {ran.calls} times binds {', '.join(open_)} to no tenant"
-        yield _lead(ran, open_[0], UNBOUND, text, accuses=True)
+        text = f"a statement that ran {ran.calls} times{_place(ran)} binds {', '.join(open_)} to no tenant"
+        yield _lead(ran, open_[0], UNBOUND, text, accuses=ran.sure)
     elif keyed:
-        text = f"a statement that ran {ran.calls} times finds {', '.join(keyed)} by key alone; P2 shows who may"
+        text = f"a statement that ran {ran.calls} times{_place(ran)} finds {', '.join(keyed)} by key alone"
+        text += "; P2 shows who may"
         yield _lead(ran, keyed[0], BY_KEY, text, accuses=False)
     else:
         judged.bound += 1
+
+
+def _place(ran: Ran) -> str:
+    if not ran.recorded:
+        return ""
+    return f" in a test run ({ran.place})" if ran.place else " in a test run"
 
 
 def may_touch(sql: str, schema: Schema) -> bool:
@@ -270,7 +260,15 @@ def may_touch(sql: str, schema: Schema) -> bool:
 def _lead(ran: Ran, table: str, rule: str, text: str, *, accuses: bool) -> Lead:
     shown = masked(ran.sql)
     severity = "crit" if accuses else "warn"
-    return Lead(rule=rule, text=text, path=table, code=shown[:500], accuses=accuses, severity=severity, anchor=shown)
+    return Lead(
+        rule=rule,
+        text=text,
+        path=table,
+        code=shown[:500],
+        accuses=accuses,
+        severity=severity,
+        anchor=f"{shown} {ran.place}".rstrip(),
+    )
 
 
 # the verdict ---------------------------------------------------------------------------------------
@@ -292,7 +290,7 @@ def _result(
     if judged.enforced and not (world.tenancy and world.tenancy.database and world.tenancy.database.app_role):
         beside = f"{judged.enforced} statements rest on policies; declare `app_role`, to which they must apply"
         reason = f"{reason}; {beside}" if reason else beside
-    flagged = judged.number(UNBOUND)
+    flagged = sum(lead.accuses for lead in judged.leads)
     verdict = Verdict.FLAGGED if flagged else Verdict.UNKNOWN if reason else Verdict.VERIFIED
     if flagged:
         beside = f"; {reason}" if reason else ""
@@ -301,6 +299,9 @@ def _result(
         reason = f"all {judged.statements} statements bind every tenant table, {judged.executions} executions"
         if judged.enforced:
             reason += f"; {judged.enforced} of them rest on policies of the database"
+        if window.recorded:
+            reason += f"; {window.recorded} different ones come from a test run"
+    reason = "; ".join([reason, *window.remarks])
     digest = hashlib.sha256("\n".join(sorted(f"{one.calls} {one.sql}" for one in window.statements)).encode())
     parts = [where, window.source, f"sha256 {digest.hexdigest()[:12]}"]
     order = {UNBOUND: 0, UNPARSED: 1, BY_KEY: 2}
@@ -320,10 +321,11 @@ def _result(
             "bound": judged.bound,
             "by_policy": judged.enforced,
             "by_key": judged.number(BY_KEY),
-            "unbound": flagged,
+            "unbound": judged.number(UNBOUND),
             "not_understood": judged.number(UNPARSED),
             "hidden": window.hidden,
             "left_out": window.left_out,
+            "of_a_test_run": window.recorded,
             "tables": len(tables),
             "tables_seldom_read": len(seldom),
         },
@@ -343,6 +345,9 @@ def _missing(window: Window, judged: _Judged, tables: list[str], seldom: list[st
         parts.append(f"{number} statements were not understood")
     if number := judged.number(BY_KEY):
         parts.append(f"{number} statements find a row by its key alone; P2 settles them")
+    if number := sum(lead.rule == UNBOUND and not lead.accuses for lead in judged.leads):
+        parts.append(f"{number} statements of a test run bind nothing; a person must say whose they are")
+    parts += window.problems
     if window.cut:
         parts.append(f"only {MOST_SHAPES} different statements were read")
     if window.last is not None and now - window.last > LIVE_MS:

@@ -41,7 +41,12 @@ class Routes:
         return self._many(self.client)
 
     def _many(self, leads: list[Lead]) -> bool:
-        return self.judged > 0 and len(leads) > 2 and len(leads) / self.judged > TOO_MANY
+        return too_many(len(leads), self.judged)
+
+
+def too_many(number: int, judged: int) -> bool:
+    """Whether a rule that finds so many of the judged routes must have missed something."""
+    return judged > 0 and number > 2 and number / judged > TOO_MANY
 
 
 def judge_routes(known: Known) -> Routes:

@@ -55,25 +55,46 @@ class Log:
     last: int
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a log ended at some time: which file it was, and how many bytes it had."""
+
+    file: int
+    size: int
+
+
+def mark_of(path: Path) -> Mark:
+    """Where a log ends now. Raises `LogUnreadable`."""
+    try:
+        info = path.stat()
+    except OSError as error:
+        raise LogUnreadable(f"{path} cannot be read: {error.strerror}") from None
+    return Mark(info.st_ino, info.st_size)
+
+
 @contextmanager
-def opened(path: Path) -> Iterator[Log]:
-    """A log; its entries are read while it is open. Raises `LogUnreadable`."""
+def opened(path: Path, *, since: Mark | None = None) -> Iterator[Log]:
+    """A log; its entries are read while it is open. `since` leaves out what it had then. Raises `LogUnreadable`."""
     try:
         with path.open("rb") as file:
             info = os.fstat(file.fileno())
             if not stat.S_ISREG(info.st_mode):
                 raise LogUnreadable(f"{path} is no file")
-            yield Log(_entries(file, info.st_size), info.st_mtime_ns // 1_000_000)
+            same = since is not None and since.file == info.st_ino and since.size <= info.st_size
+            yield Log(
+                _entries(file, info.st_size, since.size if since is not None and same else 0),
+                info.st_mtime_ns // 1_000_000,
+            )
     except OSError as error:
         raise LogUnreadable(f"{path} cannot be read: {error.strerror}") from None
     except csv.Error as error:
         raise LogUnreadable(f"the log is no csv as PostgreSQL writes it ({error})") from None
 
 
-def _entries(file: IO[bytes], size: int) -> Iterator[Entry]:
+def _entries(file: IO[bytes], size: int, since: int = 0) -> Iterator[Entry]:
     first = file.readline(64 * 1024).decode("utf-8", "replace")
     is_csv = first.count(",") >= _TEXT and _BEGINS.match(first) is not None
-    start = max(0, size - MOST_BYTES)
+    start = max(0, size - MOST_BYTES, since - 1)
     file.seek(start)
     lines = _lines(file, size)
     if start:

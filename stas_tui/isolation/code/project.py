@@ -24,6 +24,8 @@ CHECK_OF = {
 }  # fmt: skip
 """Rule of a lead, to the check that it belongs to."""
 MOST_UNREAD = 20
+FORM = 2
+"""Form in which what was said of a tree is kept."""
 
 Facts = dict[str, Any]
 Step = Callable[[str], None]
@@ -48,6 +50,8 @@ class Read:
     digest: str = ""
     naturals: dict[str, list[str]] = field(default_factory=dict)
     """Fingerprint of a lead of Q3, to its table or model and the column that it looks up by."""
+    bare: list[Lead] = field(default_factory=list)
+    """Every route that looks bare, also where these are too many to be leads."""
 
     def of(self, check: str) -> list[Lead]:
         """Leads of one check; notes that accuse nobody and ask nothing are left out."""
@@ -61,7 +65,7 @@ def read_tree(
 
     Raises `ForgeError`, `StoreError`, and whatever `step` raises when a person ended the run.
     """
-    rules, state = f"judged {words.judged}", state_of(tree)
+    rules, state = f"judged {FORM} {words.judged}", state_of(tree)
     if scans is not None and state and (known := scans.known(rules, [state]).get(state)):
         return _unpacked(known)
     scanned = scan(tree, words, scans, step=step, children=children)
@@ -84,6 +88,7 @@ def judged(scanned: Scanned, words: Words) -> Read:
     read.leads += queries.leads()
     read.naturals = queries.naturals
     routes, keys, jobs = judge_routes(known), judge_keys(known), judge_jobs(known)
+    read.bare = routes.bare
     if routes.too_many:
         read.notes["Q6"] = (
             f"{len(routes.bare)} of {routes.judged} routes look bare, more than a third:"
@@ -118,14 +123,17 @@ def judged(scanned: Scanned, words: Words) -> Read:
 
 
 _FIELDS = tuple(field.name for field in fields(Lead))
-_OF_READ = tuple(field.name for field in fields(Read) if field.name != "leads")
+_OF_LEADS = ("leads", "bare")
+_OF_READ = tuple(field.name for field in fields(Read) if field.name not in _OF_LEADS)
 
 
 def _packed(read: Read) -> Facts:
-    leads = [[getattr(lead, name) for name in _FIELDS] for lead in read.leads]
-    return {"leads": leads, **{name: getattr(read, name) for name in _OF_READ}}
+    packed: Facts = {name: getattr(read, name) for name in _OF_READ}
+    for name in _OF_LEADS:
+        packed[name] = [[getattr(lead, key) for key in _FIELDS] for lead in getattr(read, name)]
+    return packed
 
 
 def _unpacked(kept: Facts) -> Read:
-    leads = [Lead(**dict(zip(_FIELDS, lead, strict=True))) for lead in kept["leads"]]
-    return Read(**{**kept, "leads": leads, "parsed": 0})
+    leads = {name: [Lead(**dict(zip(_FIELDS, lead, strict=True))) for lead in kept[name]] for name in _OF_LEADS}
+    return Read(**{**kept, **leads, "parsed": 0})

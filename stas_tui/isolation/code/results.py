@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from stas_tui.forges.base import ForgeError
 from stas_tui.isolation.base import UNDECLARED, World, unknown
+from stas_tui.isolation.code.documented import Document, document_of, settled
 from stas_tui.isolation.code.natural import Keys, Said, keys_of, with_keys
 from stas_tui.isolation.code.specs import CHECKS
 from stas_tui.isolation.code.words import RULES, words_of
@@ -17,7 +18,7 @@ from storage.errors import StoreError
 if TYPE_CHECKING:
     from stas_tui.isolation.code.project import Read
 
-NATURAL, EXECUTED = "Q3", "Q4"
+NATURAL, EXECUTED, ROUTES = "Q3", "Q4", "Q6"
 MOST_LEADS = 500
 """Leads that stand with a result; the reason and the counts speak of all of them."""
 _SETTLES = {
@@ -96,6 +97,13 @@ def _result(world: World, check: str, read: Read, started: int) -> CheckResult:
         assert world.tenancy is not None
         keys = keys_of(world)
         said = with_keys(said.leads, read.naturals, keys, world.tenancy.columns)
+    document, notes = Document(), [read.notes[check]] if check in read.notes else []
+    if check == ROUTES and read.bare:
+        document = document_of(world)
+        if document.operations:
+            held = settled(read.bare, read.counts[ROUTES]["judged"], document.operations)
+            said = Said(leads=held.leads, counts=held.counts)
+            notes = held.notes + ([] if not held.leads else [note for note in notes if "looks at the caller" in note])
     leads = said.leads
     accusing = [lead for lead in leads if lead.accuses]
     counts = {"files": read.files, "parsed": read.parsed, "unread": read.unread_total, **read.counts.get(check, {})}
@@ -103,9 +111,15 @@ def _result(world: World, check: str, read: Read, started: int) -> CheckResult:
         check=check,
         project_id=world.project_id,
         verdict=Verdict.FLAGGED if accusing else Verdict.UNKNOWN,
-        reason="; ".join([*_reason(check, read, len(leads), len(accusing)), *_of_keys(keys, said.counts)]),
+        reason="; ".join(
+            [
+                *_reason(check, read, len(leads), len(accusing), notes),
+                *_of_keys(keys, said.counts),
+                *([document.problem] if document.problem else []),
+            ]
+        ),
         target=f"commit {world.tree.commit[:12]}, {read.files} files, sha256 {read.digest[:16]}"
-        + (f"; {keys.where}" if keys.where else ""),
+        + "".join(f"; {where}" for where in (keys.where, document.where) if where),
         started_at=started,
         ended_at=world.clock.now(),
         executed=keys.executed,
@@ -128,12 +142,12 @@ def _of_keys(keys: Keys, counts: Mapping[str, int]) -> list[str]:
     return [f"by the keys of the database {', '.join(said)}"] if said else []
 
 
-def _reason(check: str, read: Read, leads: int, accusing: int) -> list[str]:
+def _reason(check: str, read: Read, leads: int, accusing: int, notes: list[str]) -> list[str]:
     parts = []
     if accusing:
         parts.append(f"{_number(check, accusing)} {_SAID[check][accusing > 1]}")
-    elif note := read.notes.get(check, ""):
-        parts.append(note)
+    else:
+        parts += notes
     if asked := leads - accusing:
         whether = "it" if asked == 1 else "each of them"
         parts.append(f"{_number(check, asked)} {_SAID[check][asked > 1]}; a person must say whether {whether} may")

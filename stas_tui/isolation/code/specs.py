@@ -34,7 +34,8 @@ CHECKS = (
         id="Q4",
         point="queries",
         title="Every executed statement binds every tenant table",
-        method="pg_stat_statements or a statement log; a rule for each table of each statement (R109)",
+        method="pg_stat_statements, a statement log or the record of a test run; a rule for each table of each"
+        " statement (R109)",
         live=True,
         ttl_ms=LIVE_MS,
         precision="91 of 91 written statements; no public traffic was at hand",
@@ -51,7 +52,8 @@ CHECKS = (
         id="Q6",
         point="endpoints",
         title="Every route that touches tenant data knows the caller",
-        method="routes with ids: signature, aliases, class views, routers around them; asks (R110)",
+        method="routes with ids: signature, aliases, class views, routers around them; `security` of an OpenAPI"
+        " document in the code; asks (R110)",
         live=False,
         precision="15 of 19 questions in 14 public repositories were true of the code, all meant so",
     ),

@@ -27,6 +27,12 @@ class Ran:
     calls: int = 0
     user: str = ""
     """Role that ran it; empty if the log does not say."""
+    place: str = ""
+    """File and function of the application that ran it, from a test run; empty if nobody says."""
+    recorded: bool = False
+    """Whether a test run had it written down."""
+    sure: bool = True
+    """Whether it is surely the application's own; what somebody else may have run asks, and accuses nobody."""
 
 
 @dataclass(slots=True)
@@ -45,6 +51,12 @@ class Window:
     """When it was written last, UTC milliseconds."""
     cut: bool = False
     """Whether there were more shapes than are kept."""
+    problems: list[str] = field(default_factory=list)
+    """What else keeps it from proving anything, as clauses."""
+    remarks: list[str] = field(default_factory=list)
+    """What else is to be said, as clauses."""
+    recorded: int = 0
+    """Statements that a test run adds."""
 
 
 def shape(sql: str) -> str:

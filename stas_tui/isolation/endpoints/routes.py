@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from stas_tui.isolation.declared import Api
 from stas_tui.isolation.endpoints.asking import Asker, Stopped, placeholders
+from stas_tui.isolation.openapi import operations, parsed
 from stas_tui.web import WebError
 
 MOST_ROUTES = 500
@@ -79,15 +79,11 @@ def _document(asker: Asker, api: Api, root: Path | None) -> Mapping[str, Any]:
         if not seen.shown:
             raise ValueError(f"status {seen.status}")
         text = seen.text
-    read = json.loads(text)
-    return read if isinstance(read, dict) else {}
+    return parsed(text, name=api.openapi)
 
 
 def _operations(document: Mapping[str, Any]) -> Iterator[Known]:
-    everywhere = document.get("security")
-    paths = document.get("paths")
-    for path, item in paths.items() if isinstance(paths, dict) else ():
-        get = item.get("get") if isinstance(item, dict) else None
-        if isinstance(get, dict) and isinstance(path, str) and path.startswith("/"):
-            security = get.get("security", everywhere)
-            yield Known(path=path, secured=bool(security) if security is not None else None)
+    says = {"secured": True, "undefined": True, "optional": False, "open": False}
+    for operation in operations(document):
+        if operation.method == "get":
+            yield Known(path=operation.path, secured=says.get(operation.asks))

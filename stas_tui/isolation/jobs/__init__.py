@@ -12,7 +12,8 @@ CHECKS = (
         id="J1",
         point="jobs",
         title="A job for one tenant touches that tenant only",
-        method="the statements of the workers, from the statement log or pg_stat_statements, under the rule of Q4",
+        method="the statements of the workers, and of a no-op job of its own if a person allowed it, from the statement"
+        " log or pg_stat_statements, under the rule of Q4",
         live=True,
         ttl_ms=LIVE_MS,
     ),
@@ -20,7 +21,7 @@ CHECKS = (
         id="J2",
         point="jobs",
         title="Waiting jobs carry their tenant",
-        method="counts queued payloads with and without the declared keys in the database; no value leaves it",
+        method="counts queued payloads with and without the declared keys, in a table or in Redis; no value is kept",
         live=True,
         ttl_ms=LIVE_MS,
     ),

@@ -5,32 +5,34 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from stas_tui.isolation.base import LIVE_MS, World, unknown
+from stas_tui.isolation.jobs.counted import (
+    DEPTH,
+    GIVEN,
+    LEAST_JOBS,
+    LONGEST,
+    MOST_JOBS,
+    NAMES,
+    QueueUnreadable,
+    Seen,
+)
 from storage.check_records import CheckResult, Lead, Verdict
 
 if TYPE_CHECKING:
     from stas_tui.isolation.declared import Database, Jobs, Tenancy
 
 CHECK = "J2"
-MOST_JOBS = 2_000
-"""Payloads that are looked at."""
-LEAST_JOBS = 5
-"""Payloads that must wait, or too little was seen."""
-DEPTH = 4
-NAMES = ("task", "job", "name", "func", "function", "actor_name", "job_class", "type")
-"""Keys below which a payload names its job."""
-GIVEN = ("args", "kwargs", "a", "k", "arguments", "params", "data")
-"""Keys below which a payload holds what its job gets, where a name names something else."""
-LONGEST = 1024 * 1024
-"""Bytes of a payload that is looked at."""
-NO_QUEUE = "no queue to look into: declare `queue_table` and `queue_column` in [jobs], and [database]"
-ENCODED = "their arguments are encoded (body_encoding base64) and cannot be read without taking them apart"
+NO_QUEUE = (
+    "no queue to look into: declare `queue_table` and `queue_column` in [jobs], and [database]; or `redis` in [jobs]"
+)
+ENCODED = "their arguments are encoded and cannot be read without taking them apart"
+HIDDEN = "they get their values by position or inside of an object; pass the tenant by its name"
 
 _POSTGRES = """
 with sample as (
@@ -84,61 +86,48 @@ SQLITE_S = 3.0
 """Seconds that counting in one file, or waiting for a lock of it, may take."""
 
 
-class QueueUnreadable(Exception):
-    """The queue could not be looked into; the text says why, as a clause."""
-
-
-@dataclass(slots=True)
-class _Seen:
-    waiting: int = 0
-    carried: int = 0
-    background: int = 0
-    encoded: int = 0
-    broken: int = 0
-    """Payloads that are no JSON, or too large to be looked at."""
-    most: int = 0
-    """Payloads of one place that were looked at, the most of all places."""
-    where: list[str] = field(default_factory=list)
-    executed: list[str] = field(default_factory=list)
-
-    @property
-    def missing(self) -> int:
-        return self.waiting - self.carried - self.background - self.encoded - self.broken
-
-    def add(self, row: tuple[int | None, ...]) -> None:
-        waiting, carried, background, encoded, broken = (int(value or 0) for value in (*row, 0)[:5])
-        self.most = max(self.most, waiting)
-        self.waiting += waiting
-        self.carried += carried
-        self.background += background
-        self.encoded += encoded
-        self.broken += broken
-
-
 def queued(world: World, tenancy: Tenancy) -> CheckResult:
     """The result of J2. Raises `Cancelled`."""
     from stas_tui.isolation.database.live import DRY, NotUsable, Refused
 
-    jobs, database = tenancy.jobs, tenancy.database
-    if database is None or not (jobs.queue_table and jobs.queue_column) or not _looked_into(database):
+    jobs, started = tenancy.jobs, world.clock.now()
+    if not _in_table(tenancy) and not jobs.redis.named:
         return unknown(world, CHECK, NO_QUEUE)
-    started = world.clock.now()
-    seen = _Seen()
-    try:
-        if database.sqlite:
-            _sqlite(world, tenancy, database, seen)
-        else:
-            _postgres(world, tenancy, database, seen)
-    except (NotUsable, Refused, QueueUnreadable) as error:
-        text = str(error)
-        return unknown(world, CHECK, text[:1].lower() + text[1:].rstrip("."), executed=tuple(seen.executed))
-    if world.dry:
-        return unknown(world, CHECK, DRY, executed=tuple(seen.executed))
-    return _result(world, jobs, seen, started)
+    seen, found = Seen(), []
+    for place, count in _places(world, tenancy):
+        before = seen.missing
+        try:
+            count(seen)
+        except (NotUsable, Refused, QueueUnreadable) as error:
+            seen.troubled(_clause(error))
+        if seen.missing > before:
+            found.append((place, seen.missing - before))
+    if world.dry or (seen.trouble and not seen.waiting):
+        return unknown(world, CHECK, seen.trouble or DRY, executed=tuple(seen.executed))
+    return _result(world, jobs, seen, found, started)
 
 
-def _looked_into(database: Database) -> bool:
-    return bool(database.sqlite or database.dsn.named)
+def _clause(error: Exception) -> str:
+    text = str(error)
+    return text[:1].lower() + text[1:].rstrip(".") if not text.startswith("Redis") else text
+
+
+def _in_table(tenancy: Tenancy) -> bool:
+    jobs, database = tenancy.jobs, tenancy.database
+    named = bool(jobs.queue_table and jobs.queue_column)
+    return named and database is not None and bool(database.sqlite or database.dsn.named)
+
+
+def _places(world: World, tenancy: Tenancy) -> Iterator[tuple[str, Callable[[Seen], None]]]:
+    """Each place where jobs wait by declaration, and what counts there."""
+    jobs, database = tenancy.jobs, tenancy.database
+    if _in_table(tenancy) and database is not None:
+        count = _sqlite if database.sqlite else _postgres
+        yield f"{jobs.queue_table}.{jobs.queue_column}", lambda seen: count(world, tenancy, database, seen)
+    if jobs.redis.named:
+        from stas_tui.isolation.jobs.redis_queue import count_in_redis
+
+        yield "Redis", lambda seen: count_in_redis(world, jobs, seen)
 
 
 def _given(jobs: Jobs) -> dict[str, list[str]]:
@@ -153,7 +142,7 @@ def _given(jobs: Jobs) -> dict[str, list[str]]:
 # where payloads wait --------------------------------------------------------------------------------
 
 
-def _postgres(world: World, tenancy: Tenancy, database: Database, seen: _Seen) -> None:
+def _postgres(world: World, tenancy: Tenancy, database: Database, seen: Seen) -> None:
     """Count in PostgreSQL. Raises `NotUsable`, `Refused`, `QueueUnreadable`."""
     from psycopg import sql
 
@@ -188,7 +177,7 @@ _POSTGRES_SAYS = {
 }
 
 
-def _sqlite(world: World, tenancy: Tenancy, database: Database, seen: _Seen) -> None:
+def _sqlite(world: World, tenancy: Tenancy, database: Database, seen: Seen) -> None:
     """Count in the SQLite file, or in that of each tenant. Raises `QueueUnreadable`."""
     jobs = tenancy.jobs
     paths = [database.sqlite]
@@ -239,28 +228,28 @@ def _carry(number: int) -> str:
 # the verdict ----------------------------------------------------------------------------------------
 
 
-def _result(world: World, jobs: Jobs, seen: _Seen, started: int) -> CheckResult:
+def _result(world: World, jobs: Jobs, seen: Seen, found: list[tuple[str, int]], started: int) -> CheckResult:
     now = world.clock.now()
     names = " or ".join(jobs.argument)
     judged = seen.waiting - seen.background
-    leads: tuple[Lead, ...] = ()
     verdict = Verdict.UNKNOWN
     if seen.missing > 0:
-        verdict, reason = Verdict.FLAGGED, f"{seen.missing} of {judged} waiting jobs {_carry(seen.missing)} no {names}"
-        text = f"{reason}; declare those that belong to no tenant as `background`"
-        leads = (Lead(rule="job-without-tenant", text=text, path=f"{jobs.queue_table}.{jobs.queue_column}"),)
-    elif not judged:
-        reason = "no job waits" + (f" but {seen.background} that belong to no tenant" if seen.background else "")
-    elif seen.broken:
-        large = f"larger than {LONGEST // 1024 // 1024} MB"
-        reason = f"{seen.broken} of {seen.waiting} payloads are no JSON, or {large}"
-    elif seen.encoded:
-        reason = f"{seen.encoded} of {seen.waiting} waiting jobs cannot be told: {ENCODED}"
-    elif judged < LEAST_JOBS:
-        reason = f"only {judged} jobs wait, {LEAST_JOBS} are needed; each of them carries {names}"
+        verdict, reason = Verdict.FLAGGED, _without(seen.missing, judged, names)
+        reason += f"; {seen.trouble}" if seen.trouble else ""
+    elif reason := _untold(seen, judged, names):
+        pass
     else:
         some = "that were looked at" if seen.most >= MOST_JOBS else "waiting jobs"
         verdict, reason = Verdict.VERIFIED, f"all {judged} {some} carry {names}"
+    leads = tuple(
+        Lead(
+            rule="job-without-tenant",
+            text=f"{_without(number, judged, names)}; declare those that belong to no tenant as `background`",
+            path=place,
+        )
+        for place, number in found
+    )
+    tools = [tool for word, tool in _TOOLS.items() if any(where.startswith(word) for where in seen.where)]
     return CheckResult(
         check=CHECK,
         project_id=world.project_id,
@@ -276,11 +265,37 @@ def _result(world: World, jobs: Jobs, seen: _Seen, started: int) -> CheckResult:
             "carried": seen.carried,
             "background": seen.background,
             "encoded": seen.encoded,
+            "hidden": seen.hidden,
             "no_json": seen.broken,
             "missing": max(seen.missing, 0),
         },
         control=f"{seen.carried} of {seen.waiting} payloads have the key and a value",
         leads=leads,
-        tool="jsonpath" if not seen.where or not seen.where[0].startswith("SQLite") else "json_tree",
+        tool=", ".join(tools) or "jsonpath",
         live=True,
     )
+
+
+_TOOLS = {"SQLite": "json_tree", "the table": "jsonpath", "Redis": "redis-py"}
+
+
+def _without(number: int, judged: int, names: str) -> str:
+    return f"{number} of {judged} waiting jobs {_carry(number)} no {names}"
+
+
+def _untold(seen: Seen, judged: int, names: str) -> str:
+    """Why what was seen does not verify; empty if it does."""
+    parts = [seen.trouble] if seen.trouble else []
+    if not judged:
+        but = f" but {seen.background} that belong to no tenant" if seen.background else ""
+        parts.append(f"no job waits{but}")
+    elif seen.broken:
+        large = f"larger than {LONGEST // 1024 // 1024} MB"
+        parts.append(f"{seen.broken} of {seen.waiting} payloads are no JSON, or {large}")
+    elif seen.encoded:
+        parts.append(f"{seen.encoded} of {seen.waiting} waiting jobs cannot be told: {ENCODED}")
+    elif seen.hidden:
+        parts.append(f"{seen.hidden} of {seen.waiting} waiting jobs cannot be told: {HIDDEN}")
+    elif judged < LEAST_JOBS:
+        parts.append(f"only {judged} jobs wait, {LEAST_JOBS} are needed; each of them carries {names}")
+    return "; ".join(parts)

@@ -66,7 +66,7 @@ def read_trace(
             if name != who or ran.application == _OWN or (database and ran.database not in ("", database)):
                 trace.others += 1
                 continue
-            if ran.transaction and (here := _keys_in(f"{ran.sql} {ran.values}", keys)):
+            if ran.transaction and (here := keys_in(f"{ran.sql} {ran.values}", keys)):
                 if ran.transaction in tenants or len(tenants) < MOST_TRANSACTIONS:
                     tenants.setdefault(ran.transaction, set()).update(here)
                 else:
@@ -91,6 +91,6 @@ def _name(ran: Entry, word: re.Pattern[str], who: str) -> str:
     return who if word.search(ran.prefix) else ""
 
 
-def _keys_in(text: str, keys: frozenset[str]) -> set[str]:
+def keys_in(text: str, keys: frozenset[str]) -> set[str]:
     """Declared tenants' keys that stand in a statement as a value of its own."""
     return {value for value in _QUOTED.findall(text) if value in keys} if keys else set()

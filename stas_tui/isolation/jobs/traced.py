@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stas_tui.isolation.base import LIVE_MS, World, unknown
 from stas_tui.isolation.code.postgres_log import LogUnreadable
-from stas_tui.isolation.code.sql.schema import Schema, declared
+from stas_tui.isolation.code.sql.schema import declared
 from stas_tui.isolation.code.sql.scope import version
-from stas_tui.isolation.code.sql.text import NotUnderstood, masked, touches_rows
+from stas_tui.isolation.code.sql.text import masked, touches_rows
+from stas_tui.isolation.jobs.judging import BY_KEY, UNBOUND, UNPARSED, Judged, judge, unclear
+from stas_tui.isolation.jobs.noop import enqueue
+from stas_tui.isolation.jobs.own import Own, judged_own
 from stas_tui.isolation.jobs.trace import Statement, Trace, read_trace
-from storage.check_records import CheckResult, Lead, Verdict
+from storage.check_records import CheckResult, Verdict
 
 if TYPE_CHECKING:
     from stas_tui.isolation.database.live import Live
@@ -25,21 +28,16 @@ LEAST_CALLS = 10
 """Executions on tables of tenants that must have been seen, or nothing was seen of the jobs."""
 NO_TRACE = (
     "no trace of a job: declare the `application_name` of the workers in [jobs] with a csv `statement_log` in"
-    " [database], or their `role` with pg_stat_statements"
+    " [database], or their `role` with pg_stat_statements, or a `noop` that puts a harmless job into the queue"
 )
-UNBOUND, BY_KEY, UNPARSED, MIXED = "job-unbound", "job-by-key", "not-understood", "job-two-tenants"
 
 
-@dataclass(slots=True)
-class _Judged:
-    statements: int = 0
-    executions: int = 0
-    bound: int = 0
-    enforced: int = 0
-    leads: list[Lead] = field(default_factory=list)
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """Where the statements of real jobs come from."""
 
-    def number(self, rule: str) -> int:
-        return sum(lead.rule == rule for lead in self.leads)
+    by_log: bool
+    by_statistics: bool
 
 
 def traced(world: World, tenancy: Tenancy) -> CheckResult:
@@ -49,61 +47,78 @@ def traced(world: World, tenancy: Tenancy) -> CheckResult:
     jobs, database = tenancy.jobs, tenancy.database
     log = database.statement_log if database else ""
     by_log = bool(log and (jobs.application_name or jobs.role))
-    by_statistics = bool(database and database.dsn.named and jobs.role)
-    if database is None or not (by_log or by_statistics):
+    by_statistics = bool(database and database.dsn.named and jobs.role) and not by_log
+    if database is None or not (by_log or by_statistics or jobs.noop):
         return unknown(world, CHECK, NO_TRACE)
     started = world.clock.now()
     live: Live | None = None
+    actions: list[str] = []
     try:
         if database.dsn.named:
             roles = [r for r in (database.app_role, jobs.role, *(tenant.role for tenant in tenancy.tenant)) if r]
             try:
                 live = open_live(world, database, database.schemas, roles)
             except NotUsable:
-                if not by_log:
+                if by_statistics:
                     raise
-        return _with(world, tenancy, database, live, started, by_log=by_log)
+        sources = _Sources(by_log=by_log, by_statistics=by_statistics)
+        return _with(world, tenancy, database, live, started, sources, actions)
     except (NotUsable, Refused, LogUnreadable) as error:
-        return unknown(world, CHECK, _clause(error), executed=tuple(live.executed) if live is not None else ())
+        ran = tuple(live.executed) if live is not None else ()
+        return unknown(world, CHECK, _clause(error), executed=(*ran, *actions))
     finally:
         if live is not None:
             live.close()
 
 
 def _with(
-    world: World, tenancy: Tenancy, database: Database, live: Live | None, started: int, *, by_log: bool
-) -> CheckResult:
+    world: World, tenancy: Tenancy, database: Database, live: Live | None, started: int, sources: _Sources,
+    actions: list[str],
+) -> CheckResult:  # fmt: skip
     from stas_tui.isolation.code.executed import known
     from stas_tui.isolation.database.live import DRY
 
     catalogue = _catalogue(live, database)
     name = catalogue.database if catalogue else ""
-    if by_log and world.dry:
-        ran = tuple(live.executed) if live else ()
-        return unknown(world, CHECK, f"{DRY}; the log {database.statement_log} would be read", executed=ran)
-    if by_log:
-        world.step(f"reading {database.statement_log}")
-        keys = frozenset(tenant.key for tenant in tenancy.tenant)
-        jobs = tenancy.jobs
-        trace = read_trace(
-            Path(database.statement_log),
-            application=jobs.application_name,
-            role="" if jobs.application_name else jobs.role,
-            database=name,
-            keys=keys,
-        )
-    else:
-        assert live is not None
+    noop = enqueue(world, tenancy, database, name, actions) if tenancy.jobs.noop else None
+    trace = None
+    if sources.by_log and not world.dry:
+        trace = _logged(world, tenancy, database, name)
+    elif sources.by_statistics and live is not None:
         trace = _statistics(live, tenancy.jobs.role)
-        if world.dry:
-            return unknown(world, CHECK, DRY, executed=tuple(live.executed))
+    ran = (*(live.executed if live else ()), *actions)
+    if world.dry:
+        log = f"; the log {database.statement_log} would be read" if sources.by_log or actions else ""
+        beside = f"; {noop.problem}" if noop and noop.problem else ""
+        return unknown(world, CHECK, f"{DRY}{log}{beside}", executed=ran)
     schema, where = declared(tenancy), ""
     if catalogue is not None:
-        schema = known(catalogue, tenancy, {tenancy.jobs.role, *trace.roles})
+        roles = set(trace.roles) if trace is not None else set()
+        roles |= {role for job in noop.jobs for role in job.trace.roles} if noop else set()
+        schema = known(catalogue, tenancy, {tenancy.jobs.role, *roles})
         where = f"PostgreSQL {catalogue.version}, database {catalogue.database} as {catalogue.account}"
-    judged = _judge(world, trace, schema, enforced=tenancy.strategy == "rls")
-    ran = tuple(live.executed) if live is not None else ()
-    return _result(world, trace, judged, where, ran, started)
+    enforced, jobs = tenancy.strategy == "rls", tenancy.jobs
+    own = Own()
+    if noop is not None:
+        own = judged_own(
+            noop, [(job, judge(world, job.trace, schema, enforced=enforced)) for job in noop.jobs], jobs.role
+        )
+    trace = trace or Trace(source="")
+    judged = judge(world, trace, schema, enforced=enforced)
+    return _result(world, trace, judged, own, where, ran, started)
+
+
+def _logged(world: World, tenancy: Tenancy, database: Database, name: str) -> Trace:
+    """What the workers ran by their log. Raises `LogUnreadable`, `Cancelled`."""
+    world.step(f"reading {database.statement_log}")
+    jobs = tenancy.jobs
+    return read_trace(
+        Path(database.statement_log),
+        application=jobs.application_name,
+        role="" if jobs.application_name else jobs.role,
+        database=name,
+        keys=frozenset(tenant.key for tenant in tenancy.tenant),
+    )
 
 
 def _clause(error: Exception) -> str:
@@ -156,68 +171,43 @@ def _statistics(live: Live, role: str) -> Trace:
     return trace
 
 
-# the rule -------------------------------------------------------------------------------------------
+# the verdict ----------------------------------------------------------------------------------------
 
 
-def _judge(world: World, trace: Trace, schema: Schema, *, enforced: bool) -> _Judged:
-    from stas_tui.isolation.code.executed import on_tenants
-
-    judged = _Judged()
-    for one, uses in on_tenants(world, trace.statements, schema):
-        judged.statements += 1
-        if isinstance(uses, NotUnderstood):
-            judged.leads.append(_lead(one, "", UNPARSED, f"a job's statement was not understood: {uses}"))
-            continue
-        judged.executions += one.calls
-        left = [use for use in uses if not use.how and not (enforced and use.table in schema.secured)]
-        open_ = sorted({use.table for use in left if not use.by_key})
-        keyed = sorted({use.table for use in left if use.by_key})
-        if open_:
-            text = f"a job ran a statement {one.calls} times that binds {', '.join(open_)} to no tenant"
-            surely = not enforced or bool(schema.columns_of)
-            judged.leads.append(_lead(one, open_[0], UNBOUND, text, accuses=surely))
-        elif keyed:
-            text = f"a job found {', '.join(keyed)} by key alone {one.calls} times; whose key it is cannot be seen"
-            judged.leads.append(_lead(one, keyed[0], BY_KEY, text))
-        elif any(not use.how for use in uses):
-            judged.enforced += 1
-        else:
-            judged.bound += 1
-    if trace.mixed:
-        text = f"{trace.mixed} of {trace.transactions} transactions of workers name two declared tenants"
-        judged.leads.append(Lead(rule=MIXED, text=text, accuses=False, anchor="transactions"))
-    return judged
-
-
-def _lead(one: Statement, table: str, rule: str, text: str, *, accuses: bool = False) -> Lead:
-    shown = masked(one.sql)
-    severity = "crit" if accuses else "warn"
-    return Lead(rule=rule, text=text, path=table, code=shown[:500], accuses=accuses, severity=severity, anchor=shown)
-
-
-def _result(world: World, trace: Trace, judged: _Judged, where: str, ran: tuple[str, ...], started: int) -> CheckResult:
+def _result(
+    world: World, trace: Trace, judged: Judged, own: Own, where: str, ran: tuple[str, ...], started: int
+) -> CheckResult:
     from stas_tui.isolation.code.executed import MOST_LEADS
 
     now = world.clock.now()
-    reason = _missing(trace, judged, now)
-    flagged = sum(lead.accuses for lead in judged.leads)
-    verdict = Verdict.FLAGGED if flagged else Verdict.UNKNOWN if reason else Verdict.VERIFIED
+    leads = list({lead.fingerprint: lead for lead in (*own.leads, *judged.leads)}.values())
+    flagged = sum(lead.accuses for lead in leads)
+    missing = [own.reason] if own.reason else []
+    if trace.source:
+        missing += _missing(trace, judged, now, enough=bool(own.proved))
+    reason = "; ".join(missing)
+    verdict = (
+        Verdict.FLAGGED
+        if flagged
+        else Verdict.UNKNOWN
+        if reason or not (trace.source or own.proved)
+        else Verdict.VERIFIED
+    )
     if flagged:
         beside = f"; {reason}" if reason else ""
-        reason = f"{flagged} of {judged.statements} statements of workers bind a tenant table to no tenant{beside}"
-    elif not reason:
-        reason = (
-            f"all {judged.statements} statements of workers bind every tenant table, {judged.executions} executions"
-        )
-        reason += f"; {judged.enforced} of them rest on policies of the database" if judged.enforced else ""
-    lines = "\n".join(sorted(f"{one.calls} {masked(one.sql)}" for one in trace.statements))
-    digest = hashlib.sha256(lines.encode()).hexdigest()[:12]
+        total = judged.statements + own.statements
+        reason = f"{flagged} of {total} statements of workers bind a tenant table to no tenant{beside}"
+    elif verdict is Verdict.VERIFIED:
+        reason = "; ".join(said for said in (own.proved, _said(judged)) if said)
+    reason = "; ".join(part for part in (reason, own.remark) if part)
+    texts = [f"{one.calls} {masked(one.sql)}" for one in (*trace.statements, *own.ran)]
+    digest = hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest()[:12]
     return CheckResult(
         check=CHECK,
         project_id=world.project_id,
         verdict=verdict,
         reason=reason,
-        target=", ".join(part for part in (where, trace.source, f"sha256 {digest}") if part),
+        target=", ".join(part for part in (where, trace.source, own.source, f"sha256 {digest}") if part),
         started_at=started,
         ended_at=now,
         expires_at=now + LIVE_MS,
@@ -226,39 +216,45 @@ def _result(world: World, trace: Trace, judged: _Judged, where: str, ran: tuple[
             "statements": judged.statements,
             "executions": judged.executions,
             "bound": judged.bound,
-            "by_policy": judged.enforced,
+            "by_policy": judged.enforced + own.enforced,
             "by_key": judged.number(BY_KEY),
             "unbound": judged.number(UNBOUND),
             "not_understood": judged.number(UNPARSED),
             "transactions": trace.transactions,
             "of_others": trace.others,
+            "own_jobs": own.jobs,
+            "own_executions": own.executions,
         },
-        control=f"{judged.executions} executions on tables of tenants were seen, {LEAST_CALLS} are needed",
-        leads=tuple(sorted(judged.leads, key=lambda lead: not lead.accuses)[:MOST_LEADS]),
+        control=own.control
+        or f"{judged.executions} executions on tables of tenants were seen, {LEAST_CALLS} are needed",
+        leads=tuple(sorted(leads, key=lambda lead: not lead.accuses)[:MOST_LEADS]),
         tool=version(),
         live=True,
     )
 
 
-def _missing(trace: Trace, judged: _Judged, now: int) -> str:
-    """Why what was seen does not verify; empty if it does."""
-    if not trace.named:
-        return "the log does not say who ran a statement; log as csv, or put %a and %u into log_line_prefix"
+def _said(judged: Judged) -> str:
     if not judged.statements:
-        return "no statement of a worker on a tenant's table was seen; is the declared name the workers'?"
-    parts = []
-    if number := judged.number(UNPARSED):
-        parts.append(f"{number} statements were not understood")
-    if number := judged.number(BY_KEY):
-        parts.append(f"{number} statements find a row by its key alone")
-    if number := sum(lead.rule == UNBOUND and not lead.accuses for lead in judged.leads):
-        parts.append(f"{number} statements name no tenant, and without the database its policies are not known")
+        return ""
+    said = f"all {judged.statements} statements of workers bind every tenant table, {judged.executions} executions"
+    return said + (f"; {judged.enforced} of them rest on policies of the database" if judged.enforced else "")
+
+
+def _missing(trace: Trace, judged: Judged, now: int, *, enough: bool) -> list[str]:
+    """Why what was seen of the workers does not verify. Where `enough` was proved, too little is no reason."""
+    parts = unclear(judged)
     if trace.mixed:
         parts.append(f"{trace.mixed} transactions name two tenants; a person must look")
     if trace.cut:
         parts.append("there were more different statements than are read")
+    if enough:
+        return parts
+    if not trace.named:
+        return ["the log does not say who ran a statement; log as csv, or put %a and %u into log_line_prefix"]
+    if not judged.statements:
+        return ["no statement of a worker on a tenant's table was seen; is the declared name the workers'?"]
     if trace.last is not None and now - trace.last > LIVE_MS:
         parts.append("the log was written last more than a day ago")
     if judged.executions < LEAST_CALLS:
         parts.append(f"{judged.executions} executions were seen, {LEAST_CALLS} are needed")
-    return "; ".join(parts)
+    return parts
