@@ -13,16 +13,17 @@ from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
-from textual.keys import _character_to_key
 from textual.screen import Screen
 
 from stas_tui.application import Application
 from stas_tui.notify.terminal import Kind
 from stas_tui.screens.commands import Palette, PulseCommands
 from stas_tui.screens.common import Told
+from stas_tui.screens.ending import Ending
 from stas_tui.screens.evidence import evidence_text
 from stas_tui.screens.hand import Hand
 from stas_tui.screens.hangup import end_with_terminal
+from stas_tui.screens.keymapped import keymap_of
 from stas_tui.screens.main import MainScreen
 from stas_tui.screens.outside import Calls
 from stas_tui.screens.small import TooSmall, too_small
@@ -61,10 +62,19 @@ class StasApp(App[None], inherit_bindings=False):
     ]
 
     def __init__(
-        self, application: Application, *, environ: Mapping[str, str] | None = None, on_call: bool = False
+        self,
+        application: Application,
+        *,
+        environ: Mapping[str, str] | None = None,
+        on_call: bool = False,
+        ending: Ending | None = None,
     ) -> None:
-        """`environ` says what the terminal can show; the process's own by default. `on_call` opens on that list."""
+        """`environ` says what the terminal can show; the process's own by default. `on_call` opens on that list.
+
+        `ending` ends the program when it is told to from outside.
+        """
         super().__init__()
+        self._ending = ending
         environ = os.environ if environ is None else environ
         self.application = application
         self.hand = Hand(application)
@@ -75,9 +85,7 @@ class StasApp(App[None], inherit_bindings=False):
         if settings.theme == "day" or (settings.theme == "auto" and light_terminal(environ)):
             self.theme = themes.DAY
         self.set_class(settings.ascii or wants_ascii(environ), ASCII_CLASS)
-        self.set_keymap(
-            {name: ",".join(map(textual_key, keys)) for name, keys in settings.keys.items() if name in settings.keymap}
-        )
+        self.set_keymap(keymap_of(settings.keys, settings.keymap))
         self.calls = Calls(self, settings, environ)
         self._on_call = on_call
 
@@ -99,6 +107,8 @@ class StasApp(App[None], inherit_bindings=False):
         self.screen_change_signal.subscribe(self, self._fit)
         self.call_after_refresh(self._first_paint)
         end_with_terminal(self)
+        if self._ending is not None:
+            self._ending.ends(self)
         if self._on_call:
             self.show_on_call()
 
@@ -180,6 +190,8 @@ class StasApp(App[None], inherit_bindings=False):
 
     GOES_ON: ClassVar[str] = "goes on with space"
     """What is said of a pulse that waits for nobody."""
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset()
+    """Acts of the dashboard that mean nothing here; their keys are neither heard nor shown."""
 
     def leave(self) -> None:
         """Leave the dashboard; asks while something waits."""
@@ -252,11 +264,6 @@ class StasApp(App[None], inherit_bindings=False):
     def flat(text: object) -> str:
         """One printable line."""
         return flat(text)
-
-
-def textual_key(key: str) -> str:
-    """A key as people write it (`?`, `A`, `ctrl+x`) in Textual's spelling."""
-    return _character_to_key(key) if len(key) == 1 else key
 
 
 def light_terminal(environ: Mapping[str, str]) -> bool:

@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 60.0
 QUIET_S = 0.3
 """Seconds without a byte after which a program counts as having drawn all."""
+MODES = {b"1049": b"l", b"25": b"h", b"1000": b"l", b"2004": b"l"}
+"""Another screen, the cursor, the mouse, bracketed paste; and how a shell needs them."""
 _OURS = {"NO_COLOR", "TEXTUAL_DRIVER", "COLUMNS", "LINES"}
 
 
@@ -88,6 +90,27 @@ class Terminal:
         """Press until it has ended; the exit status."""
         self.until(lambda _: self.process.poll() is not None, "the end", press)
         return int(self.process.returncode)
+
+    def is_as_it_was(self, before: list[object]) -> None:
+        """The terminal echoes, hides nothing and shows the shell's screen; nothing of the session runs."""
+        assert termios.tcgetattr(self.master) == before
+        last = {name: max(self.written.rfind(b"\x1b[?%s%s" % (name, end)) for end in (b"h", b"l")) for name in MODES}
+        shown = {name: self.written[at : at + len(name) + 4] for name, at in last.items()}
+        assert shown == {name: b"\x1b[?%s%s" % (name, wanted) for name, wanted in MODES.items()}
+        assert self.session() == []
+
+    def session(self) -> list[str]:
+        """The command lines of everything that runs in the session that the program began."""
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+                words = (stat.parent / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if fields[3] == str(self.process.pid) and fields[0] != "Z":
+                found.append(words)
+        return found
 
     def hang_up(self) -> None:
         """The other end of the line goes away."""

@@ -33,20 +33,24 @@ def run(args: Namespace) -> int:
 def open_dashboard(profile: Profile, settings: Settings, *, on_call: bool = False) -> int:
     """Run the dashboard until the person leaves, and a watcher beside it if there is any source to ask.
 
-    `on_call` opens it on the list of everything that needs a person.
+    `on_call` opens it on the list of everything that needs a person. Told to end from outside, it gives the terminal
+    back and finishes the step that is under way; told once more, it ends at once.
     """
     gc.disable()
     from stas_tui.app import StasApp
+    from stas_tui.screens.ending import Ending
 
     with common.application(profile, settings) as application, watcher_beside(profile, settings):
-        app = StasApp(application, on_call=on_call)
+        ending = Ending()
+        app = StasApp(application, on_call=on_call, ending=ending)
         try:
-            app.run(mouse=settings.mouse)
+            with ending:
+                app.run(mouse=settings.mouse)
         finally:
             if app.hand.busy:
                 common.say("Finishing the step that is under way; a second ctrl+c leaves it to the next start.")
             app.hand.close()
-        return app.return_code or 0
+        return ending.status or app.return_code or 0
 
 
 def watcher_beside(profile: Profile, settings: Settings) -> contextlib.AbstractContextManager[object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from stas_tui.cli import printable
 from stas_tui.commands import common
 
 if TYPE_CHECKING:
+    from stas_tui.screens.little import LittleApp
     from stas_tui.training.catalog import Catalog
     from stas_tui.training.engine import Engine
     from stas_tui.training.reading import Lesson
@@ -177,6 +179,32 @@ def look(args: Namespace) -> Json:
     if not profile.exists():
         return common.overrides(args)
     return load(profile, common.overrides(args)).model_dump(include={"theme", "ascii", "mouse", "animation", "keymap"})
+
+
+def little(args: Namespace, make: Callable[[Json], LittleApp]) -> int:
+    """Run a small program of one screen as the person's own profile has it look; its exit status.
+
+    `make` takes what `LittleApp` takes. Raises `ConfigError`.
+    """
+    from stas_tui.screens.ending import Ending
+
+    looks = look(args)
+    with Ending() as ending:
+        app = make({**little_look(looks), "ending": ending})
+        app.run(mouse=bool(looks.get("mouse", True)))
+        return ending.status or app.return_code or exit_codes.OK
+
+
+def little_look(looks: Json) -> Json:
+    """How `LittleApp` is told what `look` found."""
+    import os
+
+    theme = str(looks.get("theme", "night"))
+    if theme == "auto":
+        from stas_tui.app import light_terminal
+
+        theme = "day" if light_terminal(os.environ) else "night"
+    return {"theme": theme, "ascii_only": bool(looks.get("ascii")), "keymap": looks.get("keymap")}
 
 
 def _run_script(lesson: Lesson, args: Namespace) -> int:

@@ -135,8 +135,7 @@ def _lines() -> Iterator[str]:
 
 
 def _screen(args: Namespace, path: Path) -> int:
+    from stas_tui.commands.train import little
     from stas_tui.screens.instructor import InstructorApp
 
-    app = InstructorApp(path, theme=args.theme or "night", ascii_only=args.ascii)
-    app.run(mouse=args.mouse)
-    return app.return_code or exit_codes.OK
+    return little(args, lambda look: InstructorApp(path, **look))

@@ -12,6 +12,7 @@ from stas_tui import exit_codes
 from stas_tui.commands import common
 
 if TYPE_CHECKING:
+    from stas_tui.locations import Profile
     from stas_tui.training.replay import Timeline
 
 _EPILOG = (
@@ -39,7 +40,7 @@ def _record(args: Namespace) -> int:
     from stas_tui.training.record import recording
     from stas_tui.training.record_lesson import lesson_text
 
-    made = recording(common.profile(args), args.pulse)
+    made = recording(_known(args), args.pulse)
     text = lesson_text(made)
     parse(text.encode(), Path(f"pulse-{made.number}.toml"))
     sys.stdout.write(text)
@@ -67,11 +68,10 @@ def _replay(args: Namespace) -> int:
     if not common.is_terminal():
         sys.stdout.write("\n".join(_lines(timeline)) + "\n")
         return exit_codes.OK
+    from stas_tui.commands.train import little
     from stas_tui.screens.replay import ReplayApp
 
-    app = ReplayApp(timeline, theme=args.theme or "night", ascii_only=args.ascii)
-    app.run(mouse=args.mouse)
-    return app.return_code or exit_codes.OK
+    return little(args, lambda look: ReplayApp(timeline, **look))
 
 
 def timeline_for(args: Namespace) -> Timeline:
@@ -92,8 +92,18 @@ def timeline_for(args: Namespace) -> Timeline:
         if (folder / runs.LOG).exists():
             return timeline_of(read_log(folder / runs.LOG), title=folder.name)
         return timeline_of(runs.recorded(folder).again().lines, title=f"{folder.name}, cut off")
-    made = recording(common.profile(args), name)
+    made = recording(_known(args), name)
     return timeline_of(log_of(made), title=f"Pulse {made.number} of {made.agent}")
+
+
+def _known(args: Namespace) -> Profile:
+    """The profile, its secrets known to the redactor; what could not be had is said. Raises `ConfigError`."""
+    from stas_tui.training.record_secrets import know_secrets
+
+    profile = common.profile(args)
+    for sentence in know_secrets(profile):
+        common.say(sentence)
+    return profile
 
 
 def _lines(timeline: Timeline) -> list[str]:

@@ -15,9 +15,9 @@ from textual.widgets import Static
 
 from stas_tui.review.codec import Arriving
 from stas_tui.screens.change_review_child import Rounds
-from stas_tui.screens.change_review_rows import COLUMNS, Spot, spots, tally
+from stas_tui.screens.change_review_rows import COLUMNS, Spot, spots
 from stas_tui.screens.change_review_sent import watch_sent
-from stas_tui.screens.change_review_text import WAITS, blocks, evidence, facts, standing, under_way, unrehearsed
+from stas_tui.screens.change_review_text import WAITS, blocks, evidence, facts, under_way, unrehearsed
 from stas_tui.screens.common import HELP_KEY, PAUSE_KEY, ClickedKeys
 from stas_tui.screens.dialogs import ShowText
 from stas_tui.screens.told_line import ToldLine
@@ -83,8 +83,10 @@ class ChangeReviewScreen(ClickedKeys, ToldLine, Screen[None]):
     rounds: Rounds
     """The process that asks the checks."""
 
-    def __init__(self, project_id: str, number: int, *, asked_by: str = "", message_id: str = "") -> None:
-        """`asked_by` and `message_id` tell who asked for it and in which message."""
+    def __init__(
+        self, project_id: str, number: int, *, asked_by: str = "", message_id: str = "", rounds: Rounds | None = None
+    ) -> None:
+        """`asked_by` and `message_id` tell who asked for it and in which message; `rounds` asks the checks."""
         super().__init__()
         self.project_id, self.number = project_id, number
         self.asked_by, self.message_id = asked_by, message_id
@@ -94,6 +96,7 @@ class ChangeReviewScreen(ClickedKeys, ToldLine, Screen[None]):
         """Why it is not known which verdicts were sent."""
         self.doing = ""
         """What is being done now; empty while nothing runs."""
+        self._given = rounds
         self._begun = False
         """Whether `known` is what this round says."""
         self.ending = False
@@ -118,7 +121,7 @@ class ChangeReviewScreen(ClickedKeys, ToldLine, Screen[None]):
     def on_mount(self) -> None:
         """Ask at once."""
         self.app.opened("pull", f"{self.project_id}/{self.number}")
-        self.rounds = Rounds(self.app.application.profile, self.project_id, self.number)
+        self.rounds = self._given or Rounds(self.app.application.profile, self.project_id, self.number)
         self.table.focus()
         self._draw()
         self.begin(rehearse=self._always())
@@ -231,7 +234,7 @@ class ChangeReviewScreen(ClickedKeys, ToldLine, Screen[None]):
             self.query_one("#facts", Static).update(safe(flat(redact(facts(known, asked_by=self.asked_by)), 400)))
         self.table.changed()
         self._draw_standing()
-        counts = [Count(tally(known))] if known is not None else []
+        counts = [Count(self.rounds.tally(known))] if known is not None else []
         self.query_one(Panel).model = PanelModel(self._title(), counts=tuple(counts))
         self._draw_behind()
         self.refresh_bindings()
@@ -256,7 +259,7 @@ class ChangeReviewScreen(ClickedKeys, ToldLine, Screen[None]):
             return f"{self.problem}{stays}"
         if self.doing:
             return under_way(self.known if self._begun else None, self.doing, ending=self.ending)
-        return standing(self.known) if self.known is not None else "Nothing was asked; r asks."
+        return self.rounds.standing(self.known) if self.known is not None else "Nothing was asked; r asks."
 
     def _draw_behind(self) -> None:
         if self.known is not None:
@@ -308,7 +311,7 @@ class ChangeReviewScreen(ClickedKeys, ToldLine, Screen[None]):
     @work(exclusive=True, group="open")
     async def open_spot(self) -> None:
         """What stands behind the row, on the whole screen."""
-        from stas_tui.screens.change_review_diff import DiffScreen, line_of, read_patch
+        from stas_tui.screens.change_review_diff import DiffScreen, line_of
 
         spot, known = self.selected(), self.known
         if spot is None or known is None:
@@ -320,7 +323,7 @@ class ChangeReviewScreen(ClickedKeys, ToldLine, Screen[None]):
             await self.app.push_screen_wait(ShowText(f"#{self.number} {spot.row.cells[0].text.strip()}", text))
             return
         try:
-            patch = await self.app.hand.wait_for(read_patch, known, file)
+            patch = await self.app.hand.wait_for(self.rounds.patch, known, file)
         except StasError as error:
             self.tell(f"The diff cannot be read: {error}", error=True)
             return

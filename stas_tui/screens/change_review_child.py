@@ -7,7 +7,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from stas_tui.locations import Profile
+from stas_tui.review.base import ChangedFile
+from stas_tui.review.codec import Arriving
 from stas_tui.review.process import ReviewChild, review_argv
+from stas_tui.screens.change_review_diff import read_patch
+from stas_tui.screens.change_review_rows import tally
+from stas_tui.screens.change_review_text import standing
 from storage.records import Json
 
 
@@ -30,6 +35,18 @@ class Rounds:
         """The child of this round; None until it stands."""
         self.command: Command = review_argv
         """How a review is started."""
+
+    def patch(self, known: Arriving, file: ChangedFile) -> str:
+        """The difference of a file as text without secrets; it blocks. Raises `ForgeError`."""
+        return read_patch(known, file)
+
+    def standing(self, known: Arriving) -> str:
+        """What follows from it once nothing runs."""
+        return standing(known)
+
+    def tally(self, known: Arriving) -> str:
+        """How much was found."""
+        return tally(known)
 
     def is_now(self, number: int) -> bool:
         """Whether this is the number of the present round."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import Screen
+from textual.widgets import Static
 
 from stas_tui.screens.common import HELP_KEY, ClickedKeys
 from stas_tui.screens.dialogs import DIALOG_CSS, Ask, AskReason
@@ -21,11 +22,14 @@ from stas_tui.screens.told_line import ToldLine
 from stas_tui.training.control_client import Client, ControlGone
 from stas_tui.training.orders import USAGE, OrderWrong, split
 from storage.records import DataState, Json
+from widgets.content import safe
 from widgets.keybar import KeyBar
 from widgets.panel import Count, Panel, PanelModel
 from widgets.rows import Column
 from widgets.virtual_list import VirtualList
 
+SIDE_BY_SIDE = 160
+"""Cells from which on what came stands beside what comes: both are sentences."""
 LOOK_S = 0.5
 """Seconds between two looks at the lesson."""
 
@@ -101,6 +105,7 @@ class InstructorScreen(ClickedKeys, ToldLine, Screen[None]):
     InstructorScreen #body { height: 1fr; layout: vertical; }
     InstructorScreen.-roomy #body { layout: horizontal; }
     InstructorScreen Panel { height: 1fr; width: 1fr; }
+    InstructorScreen #whole { height: auto; max-height: 3; padding: 0 1; color: $ink-2; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "pause", "pause / play", id="instructor.pause"),
@@ -118,7 +123,7 @@ class InstructorScreen(ClickedKeys, ToldLine, Screen[None]):
         Binding("q", "leave", "leave", id="instructor.leave"),
         HELP_KEY,
     ]
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-roomy")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (SIDE_BY_SIDE, "-roomy")]
 
     def __init__(self, wire: Wire) -> None:
         super().__init__()
@@ -135,6 +140,7 @@ class InstructorScreen(ClickedKeys, ToldLine, Screen[None]):
         with Container(id="body"):
             yield Panel(Came(), model=PanelModel("What came"), id="came")
             yield Panel(VirtualList(self._coming, columns, id="next"), model=PanelModel("What comes"), id="comes")
+        yield Static("", id="whole")
         yield self.told_line()
         yield KeyBar(ranks={"instructor.leave": 3, "instructor.hints": 2, "instructor.mark": 1})
 
@@ -170,6 +176,7 @@ class InstructorScreen(ClickedKeys, ToldLine, Screen[None]):
         if listed.gone is not None and len(self._coming):
             listed.select(self._coming.row(0).key)
         listed.changed()
+        self._show_whole()
         sure = sum(1 for row in state.get("next", []) if row.get("sure"))
         depend = len(self._coming) - sure
         panel = self.query_one("#comes", Panel)
@@ -177,6 +184,15 @@ class InstructorScreen(ClickedKeys, ToldLine, Screen[None]):
             panel.model = PanelModel("What comes", counts=(Count(f"{sure} certain"), Count(f"{depend} if")))
         else:
             panel.model = PanelModel("What comes", state=DataState.EMPTY, sentence="Nothing more comes.")
+
+    def _show_whole(self) -> None:
+        """The row under the cursor, uncut."""
+        self.query_one("#whole", Static).update(safe(self._coming.whole(self.query_one(VirtualList).selected or "")))
+
+    def on_virtual_list_highlighted(self, message: VirtualList.Highlighted) -> None:
+        """Another row."""
+        message.stop()
+        self._show_whole()
 
     def _gone(self, why: str) -> None:
         self.query_one(Strip).gone()
@@ -274,9 +290,9 @@ class InstructorApp(LittleApp):
     """Of a screen that is there from the beginning the application has to bring the styles."""
     TITLE = "stas TRAINING instructor"
 
-    def __init__(self, path: Path, *, theme: str = "night", ascii_only: bool = False) -> None:
-        """`path` is the control socket of a live lesson."""
-        super().__init__(theme=theme, ascii_only=ascii_only)
+    def __init__(self, path: Path, **look: Any) -> None:
+        """`path` is the control socket of a live lesson, `look` what `LittleApp` takes. Raises `KeymapError`."""
+        super().__init__(**look)
         self._wire = Wire(path)
 
     def get_default_screen(self) -> Screen[None]:

@@ -21,7 +21,8 @@ TRACK_MARKS = {
     Track.INSTRUCTOR: Mark.RUN,
     Track.FRAME: Mark.NONE,
 }
-WHO = 12
+WHO, WHO_ROOMY, ROOMY = 12, 16, 100
+"""Cells for whose line it is, and from which width on there is room for longer names."""
 
 
 class Strip(Painted):
@@ -153,11 +154,12 @@ class Came(Painted):
 def past_row(row: Json, width: int, palette: Palette) -> Line:
     """One line of a log."""
     track = Track(row["track"])
+    who = WHO_ROOMY if width >= ROOMY else WHO
     ink = {"gate": "human", "instructor": "focus", "frame": "ink-3", "look": "ink-2"}.get(track.value, "ink")
     head = [
         Span(f"{grammar.offset_text(int(row['at'])):>9} ", "ink-3"),
         palette.mark(TRACK_MARKS[track]),
-        Span(f" {palette.cut(flat(row['who']), WHO):{WHO}} ", "ink-2"),
+        Span(f" {palette.cut(flat(row['who']), who):{who}} ", "ink-2"),
     ]
     return [*head, Span(palette.cut(flat(row["title"]), max(width - width_of(head), 1)), ink)]
 
@@ -183,11 +185,24 @@ class Coming:
             when, mark = f"in {countdown(int(row['at']) - self._now)}", Mark.TODO
         else:
             when, mark = "if", Mark.UNKNOWN
-        what = flat(row["title"]) + (f"  ({flat(row['when'])})" if row.get("when") else "")
-        if row.get("decides"):
-            what = f"{what}  [{flat(row['decides'])}]"
+        what = self._what(row)
         cells = (Cell(when), Cell(flat(row.get("ref", ""))), Cell(what))
         return ListRow(key=self._key(index), version=f"{when}{what}", cells=cells, state=mark)
+
+    def whole(self, key: str) -> str:
+        """Everything about one, on as many lines as it takes; empty if there is none."""
+        index = self.index_of(key)
+        if index is None:
+            return ""
+        row = self._rows[index]
+        when = f"{grammar.offset_text(int(row['at']))}  " if row.get("sure") else ""
+        return f"{when}{self._what(row)}"
+
+    @staticmethod
+    def _what(row: Json) -> str:
+        when = f", {flat(row['when'])}" if row.get("when") else ""
+        decides = f"  (decision {flat(row['decides'])})" if row.get("decides") else ""
+        return f"{flat(row['title'])}{when}{decides}"
 
     def index_of(self, key: str) -> int | None:
         """Where it is now."""

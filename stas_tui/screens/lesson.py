@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 FOLLOW_S = 0.25
 """How often the line is drawn and the end of the lesson is looked for."""
+BELOW_IT = frozenset({"OutputScreen", "ReviewScreen", "ReviewsScreen", "LessonReviewScreen"})
+"""Screens without a bar that says in what world they are; by name, so that none is loaded for it."""
 GLANCE_S = 1.0
 """A row whose detail stood on the screen for so long was read."""
-KEYS = "f3 hint  f6 lesson"
 
 
 class LessonApp(StasApp):
@@ -38,10 +39,14 @@ class LessonApp(StasApp):
     ]
 
     GOES_ON: ClassVar[str] = "the agent goes on by itself"
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"step", "run", "skip", "again"})
+    """The pulse of a lesson moves with the lesson, and the agent itself asks for another try."""
 
     def __init__(self, director: Director, *, brief: bool = True, **more: Any) -> None:
         """`brief` tells first what the lesson is about, and lets time pass after that."""
         super().__init__(director.application, **more)
+        keys = director.application.settings.keys
+        self._line_keys = f"{keys['app.hint'][0]} hint  {keys['app.lesson'][0]} lesson"
         self.director = director
         self.acts = LessonActs(self, director)
         self._brief = brief
@@ -50,10 +55,13 @@ class LessonApp(StasApp):
         self._undebriefed = False
         self._glance: Timer | None = None
         self._glanced: tuple[str, str] = ("", "")
+        self._judged: Screen[Any] | None = None
+        """The result that was counted as opened last."""
 
     def on_mount(self) -> None:
         """Follow the lesson."""
         super().on_mount()
+        self.screen_change_signal.subscribe(self, self._result_seen)
         self.set_interval(FOLLOW_S, self._follow)
         self.call_after_refresh(self._begin)
 
@@ -85,16 +93,24 @@ class LessonApp(StasApp):
             self._told_end = True
             self._debrief()
 
+    def _result_seen(self, screen: Screen[Any]) -> None:
+        """The result of a run stands on the screen: that is its report, opened."""
+        from stas_tui.screens.review import ReviewScreen
+
+        if isinstance(screen, ReviewScreen) and screen is not self._judged:
+            self._judged = screen
+            if ref := screen.work_state.get("ref"):
+                self.opened("result", str(ref))
+
     def _line_on(self, screen: Screen[Any]) -> None:
-        """One line below the first, on every screen that has a first line."""
-        bars = screen.query(TopBar)
-        if not bars:
-            return
-        lines = screen.query(LessonLine)
+        """One line below the first, on every screen that has a first line, and above those of `BELOW_IT`."""
+        bars, lines = screen.query(TopBar), screen.query(LessonLine)
         if lines:
             lines.first().model = self._model()
-        elif screen.is_mounted:
+        elif bars and screen.is_mounted:
             screen.mount(LessonLine(self._model()), after=bars.first())
+        elif type(screen).__name__ in BELOW_IT and screen.is_mounted:
+            screen.mount(LessonLine(self._model()), before=0)
 
     def _model(self) -> LessonModel:
         director, scenario = self.director, self.director.lesson.scenario
@@ -104,7 +120,7 @@ class LessonApp(StasApp):
             speed=director.clock.speed,
             playing=director.clock.playing,
             over=director.over,
-            keys=KEYS,
+            keys=self._line_keys,
         )
 
     # what is looked at ----------------------------------------------------------------------------
@@ -141,13 +157,11 @@ class LessonApp(StasApp):
         return behind(stage, key) or super().evidence_text(key)
 
     def review_screen(self, project_id: str, number: int, *, asked_by: str = "", message_id: str = "") -> Screen[None]:
-        """A pull request of the lesson, whole: there is no repository that checks could read."""
-        from stas_tui.training.stage.forge import pull_text
+        """A pull request of the lesson: there is no repository that checks could read."""
+        from stas_tui.screens.lesson_review import LessonReviewScreen, LessonRounds
 
-        self.opened("pull", f"{project_id}/{number}")
-        found = self.director.stage.forge.pull(project_id, number)
-        text = pull_text(found) if found else f"There is no pull request #{number} in {project_id}."
-        return ShowText(f"Pull request #{number}", text)
+        rounds = LessonRounds(self.application, project_id, number, self.director.stage.forge)
+        return LessonReviewScreen(project_id, number, asked_by=asked_by, rounds=rounds)
 
     # keys -----------------------------------------------------------------------------------------
 

@@ -6,9 +6,8 @@ The program ends with what was chosen; whoever started it runs that, because a l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from stas_tui.training.ledger import Entry
     from stas_tui.training.shelf import Shelf
 
-NONE_YET = "No run has ended yet. Enter on a lesson runs it; its result stands here afterwards."
+NONE_YET = "No run has ended yet. {key} on a lesson runs it; its result stands here afterwards."
 
 
 class PickerScreen(ClickedKeys, ToldLine, Screen[None]):
@@ -62,7 +61,7 @@ class PickerScreen(ClickedKeys, ToldLine, Screen[None]):
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-roomy")]
     HELP = (
-        "Enter runs what the cursor is on; afterwards you come back here. tab goes to the description and back.\n"
+        "Opening a row runs it; afterwards you come back here. tab goes to the description and back.\n"
         "  ✓ passed   ‖ run, and not passed yet   ○ never run   ✖ its file is wrong\n"
         "Best is the best of your own runs. It is kept on this machine, and nothing sends it anywhere."
     )
@@ -111,7 +110,7 @@ class PickerScreen(ClickedKeys, ToldLine, Screen[None]):
         self._rows.replace([offer.row for offer in offers])
         self.query_one(TitleLine).rename(self._title())
         passed = sum(1 for lesson in self._shelf.lessons if lesson.passed)
-        counts = (Count("enter runs it", ink="focus"), Count(f"{passed} of {len(self._shelf.lessons)} passed"))
+        counts = (Count(f"{self._runs} runs it", ink="focus"), Count(f"{passed} of {len(self._shelf.lessons)} passed"))
         self.query_one("#rows", Panel).model = PanelModel("Begin" if self._at_door else "Lessons", counts=counts)
         key = self._key or (begin_with(self._shelf) if self._at_door else "")
         self.table.select(key if key in self._offers else next(iter(self._offers), ""))
@@ -127,6 +126,11 @@ class PickerScreen(ClickedKeys, ToldLine, Screen[None]):
         offer = self.offer
         self.query_one("#behind", Paper).show(offer.blocks if offer else (), another=True)
         self.refresh_bindings()
+
+    @property
+    def _runs(self) -> str:
+        """The key that runs something."""
+        return self.app.keys["list.details"][0]
 
     # choosing -------------------------------------------------------------------------------------
 
@@ -169,9 +173,10 @@ class PickerScreen(ClickedKeys, ToldLine, Screen[None]):
 
         entries: tuple[Entry, ...] = self._shelf.entries
         ascii_only = self.app.has_class(ASCII_CLASS)
+        none = NONE_YET.format(key=self._runs)
 
         def text(width: int) -> str:
-            return progress_text(entries, width=width, ascii_only=ascii_only) if entries else NONE_YET
+            return progress_text(entries, width=width, ascii_only=ascii_only) if entries else none
 
         self.app.push_screen(PickerPage("TRAINING: your runs over time", text))
 
@@ -188,7 +193,7 @@ class PickerScreen(ClickedKeys, ToldLine, Screen[None]):
             self.tell(str(error), error=True)
             return
         if not text:
-            self.tell(f"«{title}» was never run here; enter runs it.")
+            self.tell(f"«{title}» was never run here; {self._runs} runs it.")
             return
         self.tell(odd)
         await self.app.push_screen_wait(PickerPage(f"Debrief: {title}", lambda _: text, markdown=True))
@@ -226,12 +231,13 @@ class PickerApp(LittleApp):
         at_door: bool = False,
         key: str = "",
         told: str = "",
-        theme: str = "night",
-        ascii_only: bool = False,
-        environ: Mapping[str, str] | None = None,
+        **look: Any,
     ) -> None:
-        """`at_door` offers the demo and a few lessons instead of all lessons."""
-        super().__init__(theme=theme, ascii_only=ascii_only, environ=environ)
+        """`at_door` offers the demo and a few lessons instead of all lessons; `look` is what `LittleApp` takes.
+
+        Raises `KeymapError`.
+        """
+        super().__init__(**look)
         self.title = "stas" if at_door else self.TITLE
         self.choice: Choice | None = None
         self._first = PickerScreen(shelf, home, at_door=at_door, key=key, told=told)

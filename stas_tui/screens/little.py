@@ -12,8 +12,11 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from stas_tui.keys import resolve
 from stas_tui.screens.common import Told
+from stas_tui.screens.ending import Ending
 from stas_tui.screens.hangup import end_with_terminal
+from stas_tui.screens.keymapped import keymap_of
 from stas_tui.screens.small import NEEDED, too_small
 from widgets import themes
 from widgets.content import safe
@@ -59,10 +62,24 @@ class LittleApp(App[None], inherit_bindings=False):
     ]
 
     def __init__(
-        self, *, theme: str = "night", ascii_only: bool = False, environ: Mapping[str, str] | None = None
+        self,
+        *,
+        theme: str = "night",
+        ascii_only: bool = False,
+        environ: Mapping[str, str] | None = None,
+        keymap: Mapping[str, str] | None = None,
+        ending: Ending | None = None,
     ) -> None:
-        """`theme` is `night` or `day`; `environ` says what the terminal can show."""
+        """`theme` is `night` or `day`; `environ` says what the terminal can show.
+
+        `keymap` is `[keymap]` of the settings, and `ending` ends the program when it is told to from outside.
+        Raises `KeymapError`.
+        """
         super().__init__()
+        self._ending = ending
+        self.keys = resolve(keymap)
+        """The keys of every action, as people write them."""
+        self.set_keymap(keymap_of(self.keys, keymap or {}))
         self.animation_level = "none"
         themes.register(self)  # type: ignore[arg-type]
         if theme == "day":
@@ -70,8 +87,10 @@ class LittleApp(App[None], inherit_bindings=False):
         self.set_class(ascii_only or wants_ascii(os.environ if environ is None else environ), ASCII_CLASS)
 
     def on_mount(self) -> None:
-        """Watch the terminal."""
+        """Watch the terminal, and hear who wants it back."""
         end_with_terminal(self)
+        if self._ending is not None:
+            self._ending.ends(self)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our tokens for themes that do not know them."""

@@ -111,13 +111,17 @@ class MainKeys(ClickedKeys, Screen[None]):
     # what works now -------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Grey what cannot be done now; `disabled_reason` says why."""
+        """Grey what cannot be done now; `disabled_reason` says why. What is never done here is left out."""
+        if action in self.app.LEFT_OUT:
+            return False
         name = f"{action}('{parameters[0]}')" if action == "message" else action
         return None if self.disabled_reason(name) else True
 
     def disabled_reason(self, action: str) -> str | None:
         """Why a key is greyed, for the key bar and the palette."""
         view = self.view
+        if action in self.app.LEFT_OUT:
+            return self.app.GOES_ON
         if view is None:
             waits = ("gate", "step", "run", "skip", "undo", "mode", "cancel_checks")
             return "still reading" if action in waits else None

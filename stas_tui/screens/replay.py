@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from stas_tui.screens.common import HELP_KEY, ClickedKeys
 from stas_tui.screens.dialogs import Ask, AskReason
-from stas_tui.screens.instructor_parts import TRACK_MARKS
+from stas_tui.screens.instructor_parts import ROOMY, TRACK_MARKS, WHO, WHO_ROOMY
 from stas_tui.screens.little import LittleApp
 from stas_tui.screens.told_line import ToldLine
 from stas_tui.training.replay import QUESTION, Gate, Own, Session, Timeline, compared
@@ -85,7 +85,7 @@ class Lines(Painted):
     """The lines around the one that is looked at; what comes later is not shown before it is reached."""
 
     DEFAULT_CSS = """
-    Lines { height: 1fr; background: $base; padding: 0 1; }
+    Lines { height: 2fr; background: $base; padding: 0 1; }
     """
 
     def __init__(self, session: Session) -> None:
@@ -110,13 +110,14 @@ class Lines(Painted):
         moment = session.timeline.moments[index]
         line = moment.line
         here = index == session.position
+        who = WHO_ROOMY if width >= ROOMY else WHO
         gate = session.timeline.gate_at(index)
         ink = {Track.GATE: "human", Track.FRAME: "ink-3", Track.LOOK: "ink-2"}.get(line.track, "ink")
         head = [
             palette.mark(Mark.RUN) if here else Span(" "),
             Span(f" {hhmmss(moment.at)} ", "ink-2" if here else "ink-3"),
             palette.mark(TRACK_MARKS[line.track]),
-            Span(f" {palette.cut(flat(line.who), 12):12} ", "ink-2"),
+            Span(f" {palette.cut(flat(line.who), who):{who}} ", "ink-2"),
         ]
         tail: list[Span] = []
         if gate is not None and (own := session.answers.get(gate.ref)) is not None:
@@ -132,7 +133,7 @@ class ReplayScreen(ClickedKeys, ToldLine, Screen[None]):
     ReplayScreen { background: $base; layout: vertical; }
     ReplayScreen #title { height: auto; max-height: 3; padding: 0 1; color: $ink; text-style: bold; background: $base;
         border-top: solid $rule; }
-    ReplayScreen #text { height: 1fr; padding: 0 1; }
+    ReplayScreen #text { height: 3fr; padding: 0; }
     ReplayScreen #told { max-height: 6; }
     ReplayScreen #told.-question { color: $human; text-style: bold; }
     App.-ascii ReplayScreen #title { border-top: ascii $rule; }
@@ -156,6 +157,8 @@ class ReplayScreen(ClickedKeys, ToldLine, Screen[None]):
         HELP_KEY,
     ]
 
+    app: ReplayApp
+
     def __init__(self, timeline: Timeline) -> None:
         super().__init__()
         self.session = Session(timeline)
@@ -173,7 +176,7 @@ class ReplayScreen(ClickedKeys, ToldLine, Screen[None]):
         text.can_focus = False
         yield text
         yield self.told_line()
-        yield KeyBar(ranks={"replay.leave": 2, "replay.compare": 1})
+        yield KeyBar(ranks={"replay.pass": 2, "replay.compare": 1})
 
     def on_mount(self) -> None:
         """Show the first line."""
@@ -254,7 +257,7 @@ class ReplayScreen(ClickedKeys, ToldLine, Screen[None]):
         """What one would have done, and why."""
         gate = self.session.waits
         if gate is None:
-            self._show(note="Nothing waits for an answer on this line; ] goes to the next gate.")
+            self._show(note=f"Nothing waits for an answer here; {self._key('gate_after')} goes to the next gate.")
             return
         key = await self.app.push_screen_wait(Ask(QUESTION, gate.title, ANSWER_LABELS))
         if key is None:
@@ -302,7 +305,8 @@ class ReplayScreen(ClickedKeys, ToldLine, Screen[None]):
         self.query_one("#text", TextView).show(f"{iso_seconds(moment.at)}\n\n{text}")
         if gate is not None and session.waits is not None:
             again = "It goes on when you have answered. " if stuck else ""
-            self._tell(f"{again}{QUESTION} Enter answers, x goes past without an answer.", question=True)
+            ways = f"{self._key('answer')} answers, {self._key('pass')} goes past without an answer."
+            self._tell(f"{again}{QUESTION} {ways}", question=True)
         elif gate is not None:
             self._tell(_both(gate, session.answers.get(gate.ref)))
         elif session.over and not self._compared:
@@ -310,6 +314,10 @@ class ReplayScreen(ClickedKeys, ToldLine, Screen[None]):
             self.run_worker(self._compare(), exclusive=True, group="compare")
         else:
             self._tell(note)
+
+    def _key(self, action: str) -> str:
+        """The key of one of the actions here."""
+        return self.app.keys[f"replay.{action}"][0]
 
     def _tell(self, sentence: str, *, question: bool = False) -> None:
         self.tell(sentence)
@@ -343,8 +351,9 @@ class ReplayApp(LittleApp):
     CSS = LittleApp.CSS + ReplayScreen.CSS
     TITLE = "stas TRAINING replay"
 
-    def __init__(self, timeline: Timeline, *, theme: str = "night", ascii_only: bool = False) -> None:
-        super().__init__(theme=theme, ascii_only=ascii_only)
+    def __init__(self, timeline: Timeline, **look: Any) -> None:
+        """`look` is what `LittleApp` takes. Raises `KeymapError`."""
+        super().__init__(**look)
         self._timeline = timeline
 
     def get_default_screen(self) -> Screen[None]:

@@ -87,6 +87,8 @@ class ReviewScreen(ClickedKeys, Screen[Judgment | None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what this class of result allows."""
         outcome = self.result["outcome"]
+        if action in self.app.LEFT_OUT:
+            return False
         if action in ("accept", "again", "park", "give_up") and not self.app.application.person:
             return None
         if action == "tick":

@@ -22,6 +22,8 @@ Found = Iterator[tuple[Loc, str, str]]
 
 PARTS_OF_A_GATE: Final = frozenset({"whole", "evidence"})
 """What of every gate can be opened besides what is asked for and each piece of its evidence."""
+PARTS_OF_A_PULL: Final = frozenset({"diff"})
+"""What of a pull request can be opened besides itself: the diff of a file."""
 _KINDS: Final[dict[type[Any], tuple[str, ...]]] = {
     AlertInject: ("alerts",),
     MetricInject: ("metrics",),
@@ -96,5 +98,5 @@ def what_can_be_opened(scenario: Scenario, ref: str) -> frozenset[str] | None:
         if inject.ref == ref and isinstance(inject, ActionInject):
             return PARTS_OF_A_GATE | frozenset(inject.args) | {piece.ref for piece in inject.evidence}
         if inject.ref == ref:
-            return frozenset()
+            return PARTS_OF_A_PULL if isinstance(inject, ForgeInject) else frozenset()
     return None

@@ -6,7 +6,21 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from stas_tui.training.tables import Duration, Line, Offset, PullStart, Ref, Series, Source, Table, Text, Trap, Verb
+from stas_tui.training.tables import (
+    DeviationStart,
+    Duration,
+    File,
+    Line,
+    Offset,
+    PullStart,
+    Ref,
+    Series,
+    Source,
+    Table,
+    Text,
+    Trap,
+    Verb,
+)
 from storage.records import Json
 
 
@@ -136,13 +150,21 @@ class MemoryInject(Inject):
 
 
 class ExecutorInject(Inject):
-    """An executor reports; it becomes a message of the agent with the report as its text."""
+    """An executor reports; it becomes a message of the agent with the report as its text.
+
+    A run of the task that was approved and still works ends with it.
+    """
 
     kind: Literal["executor"]
     task: Ref
     project: Ref
     outcome: Literal["SUCCESS", "PARTIAL", "FAILURE", "BLOCKED"]
     report: Text
+    deviations: tuple[DeviationStart, ...] = ()
+    blocker: str = Field(default="", max_length=400)
+    """The decision that it stopped at."""
+    files: tuple[File, ...] = ()
+    """What it changed in the workspace."""
 
 
 class RiskStart(Table):
@@ -176,6 +198,8 @@ class ActionInject(Inject):
     evidence: tuple[EvidenceStart, ...] = ()
     dangerous: bool = False
     """Asks for the name of the environment before it can be approved."""
+    prints: Text = ""
+    """What the executor prints that `spawn_executor` starts, a line every two seconds."""
 
 
 class SlackInject(Inject):
@@ -228,8 +252,13 @@ class Noise(Table):
         return self
 
 
+SPARE = frozenset({"prints", "deviations", "blocker", "files"})
+"""Keys that stand in the log only if they say something, so that files without them keep their digests."""
+
+
 def body_of(inject: Inject) -> Json:
     """What happened, as it stands in the log: without when and why."""
-    return inject.model_dump(
+    body = inject.model_dump(
         mode="json", by_alias=True, exclude={"at", "when", "after", "else_at"}, exclude_defaults=False
     )
+    return {name: value for name, value in body.items() if value or name not in SPARE}

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stas_tui.locations import Locations
+    from stas_tui.screens.ending import Ending
     from stas_tui.training.control import Control
     from stas_tui.training.director import Director
     from stas_tui.training.reading import Lesson
@@ -29,7 +30,7 @@ def run_live(
     control: bool = True,
     look: Mapping[str, object] | None = None,
 ) -> int:
-    """Run a lesson on this terminal until it is left; returns the exit status.
+    """Run a lesson on this terminal until it is left; returns the exit status. A signal that ends it is a way to leave.
 
     From here to its end this process opens no connection and starts no program. In the mode `instructor` a second
     terminal may order what happens, in `alone` there is no control socket. `look` are settings that only change how
@@ -37,53 +38,56 @@ def run_live(
     """
     guard.install()
     from stas_tui.locations import Profile
+    from stas_tui.screens.ending import Ending
     from stas_tui.training.director import Director, Ticker
     from stas_tui.training.engine import ENDED_BY_LEAVING
     from stas_tui.training.leftovers import PROFILE, sweep, tidy
     from stas_tui.training.runs import INPUTS, RunFolder, training_dir
     from storage.clock import SystemClock
 
-    began = SystemClock().now()
-    sweep(training_dir(places) / "runs", INPUTS)
-    folder = RunFolder.create(
-        training_dir(places), lesson, seed=lesson.scenario.seed if seed is None else seed, began=began
-    )
-    profile = Profile("training", folder.path / PROFILE, folder.path / PROFILE / "run")
-    kept = {name: value for name, value in (look or {}).items() if name in LOOKS}
-    director = Director(lesson, profile, folder=folder, seed=seed, look=kept)
-    ticker = Ticker(director)
-    server = _control(director, places, folder.name) if control and mode == "instructor" else None
-    try:
-        ticker.start()
-        _show(director)
-        director.end(ENDED_BY_LEAVING)
-        ticker.stop()
-        director.debrief()
-        if ticker.failed is not None:
-            raise ticker.failed
-    finally:
-        ticker.stop()
-        if server is not None:
-            server.stop()
-        director.close()
-        folder.close()
-        tidy(folder.path)
-    _say(f"The debrief: {folder.path / 'debrief.md'}")
-    return exit_codes.OK
+    with Ending() as ending:
+        began = SystemClock().now()
+        sweep(training_dir(places) / "runs", INPUTS)
+        folder = RunFolder.create(
+            training_dir(places), lesson, seed=lesson.scenario.seed if seed is None else seed, began=began
+        )
+        profile = Profile("training", folder.path / PROFILE, folder.path / PROFILE / "run")
+        kept = {name: value for name, value in (look or {}).items() if name in LOOKS}
+        director = Director(lesson, profile, folder=folder, seed=seed, look=kept)
+        ticker = Ticker(director)
+        server = _control(director, places, folder.name) if control and mode == "instructor" else None
+        try:
+            ticker.start()
+            _show(director, ending)
+            director.end(ENDED_BY_LEAVING)
+            ticker.stop()
+            director.debrief()
+            if ticker.failed is not None:
+                raise ticker.failed
+        finally:
+            ticker.stop()
+            if server is not None:
+                server.stop()
+            director.close()
+            folder.close()
+            tidy(folder.path)
+        _say(f"The debrief: {folder.path / 'debrief.md'}")
+    return ending.status or exit_codes.OK
 
 
-def _show(director: Director) -> None:
-    """The dashboard, anew after each time that the lesson went back."""
+def _show(director: Director, ending: Ending) -> None:
+    """The dashboard, anew after each time that the lesson went back, until it is left or told to end."""
     from stas_tui.screens.lesson import LessonApp
 
     brief = True
     while True:
-        app = LessonApp(director, brief=brief)
+        app = LessonApp(director, brief=brief, ending=ending)
         try:
             app.run(mouse=director.application.settings.mouse)
         finally:
+            ending.hand_on = None
             app.hand.close()
-        if not director.leaving:
+        if not director.leaving or ending.number:
             return
         director.rebuild()
         brief = False

@@ -16,6 +16,8 @@ from stas_tui.triage import identity
 from storage.records import Action, Event, Json
 
 MARKED, ASKED, RECLASSIFIED = "training.suspicious", "training.asked", "message.reclassified"
+JUDGED = "training.judged"
+"""The line for what a trainee makes of a run and of its result: `ref`, `verb`, `text`, `detail`."""
 """Lines of the record for what a trainee says about an item without an effect behind the door."""
 KINDS = (
     "gate.approved",
@@ -31,21 +33,24 @@ KINDS = (
     MARKED,
     ASKED,
     RECLASSIFIED,
+    JUDGED,
 )
 ON_ITEMS = {"triage.owned": "own", "triage.snoozed": "snooze", "triage.escalated": "escalate"}
 ON_REF = {MARKED: "mark_suspicious", ASKED: "ask", RECLASSIFIED: "reclassify"}
 OWN_TOOLS = {"create_task": "create_task", "message_agent": "message_agent", "slack_dm": "slack_send"}
 """What the trainee asks the door for, and what that is called in a lesson."""
-PARTS = {"gate.whole": "whole", "gate.evidence": "evidence"}
-"""Kinds of looks that are a part of a gate."""
+PARTS = {"gate.whole": "whole", "gate.evidence": "evidence", "pull.diff": "diff"}
+"""Kinds of looks that are a part of a gate or of a pull request."""
 NAMES: dict[str, Callable[[str], str]] = {
     "inbox": identity.message_key,
     "pull": "pull:{}".format,
+    "pull.diff": "pull:{}".format,
     "infra": infra_name,
     "gate": identity.gate_key,
     "gate.whole": identity.gate_key,
     "gate.evidence": identity.gate_key,
     "source": identity.source_key,
+    "result": identity.message_key,
 }
 
 
@@ -125,6 +130,9 @@ class Observer:
         elif event.kind in ON_REF:
             text = str(event.body.get("text", ""))
             yield Act(at=at, verb=ON_REF[event.kind], target=str(event.body.get("ref", "")), text=text)
+        elif event.kind == JUDGED:
+            said = {name: str(event.body.get(name, "")) for name in ("verb", "text")}
+            yield Act(at=at, target=str(event.body.get("ref", "")), detail=filled(event.body.get("detail", {})), **said)
         elif event.action_id is not None:
             yield from self._at_a_gate(event, event.action_id, at)
 
@@ -178,6 +186,8 @@ class Observer:
         part = PARTS.get(look.kind, "")
         for ref in self._atlas.cited(look.key) if look.kind == "evidence" else self._atlas.refs(name):
             yield Act(at=look.at, verb=look.verb, target=f"{ref}.{part}" if part else ref)
+            if look.kind == "evidence" and self._atlas.key(ref).startswith("pull:"):
+                yield Act(at=look.at, verb=look.verb, target=f"{ref}.diff")
 
 
 def _awaited(engine: Engine, ref: str) -> bool:
@@ -198,4 +208,4 @@ def args_of(action: Action) -> Json:
 
 def filled(detail: Json) -> Json:
     """Without what says nothing."""
-    return {name: value for name, value in detail.items() if value not in (None, "", {})}
+    return {name: value for name, value in detail.items() if value not in (None, "", {}, [])}

@@ -115,4 +115,5 @@ def _when(inject: Inject) -> str:
     verbs = "/".join(inject.when.verbs) or "decided well"
     if inject.after is not None:
         return f"{grammar.offset_text(inject.after)} after {inject.when.decided} is {verbs}"
-    return f"unless {inject.when.decided} is {verbs}"
+    at = f"at {grammar.offset_text(inject.else_at)} " if inject.else_at is not None else ""
+    return f"{at}unless {inject.when.decided} is {verbs}"

@@ -83,6 +83,17 @@ class File(Table):
     patch: Text = ""
 
 
+class DeviationStart(Table):
+    """A deviation that an executor reports, by the rule that it followed."""
+
+    rule: int = Field(ge=1, le=4)
+    what: Line
+    why: str = Field(default="", max_length=400)
+    files: tuple[Line, ...] = ()
+    isolation: Literal["none", "touched", "unknown"] = "none"
+    """Whether it touches what keeps tenants apart."""
+
+
 class PullStart(Table):
     """A pull request of the forge."""
 

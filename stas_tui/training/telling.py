@@ -134,10 +134,15 @@ def gate_text(body: Json) -> str:
     if body.get("says"):
         parts += ["", "THE AGENT SAYS", str(body["says"])]
     if body.get("risk"):
-        parts += ["", "RISK", *(f"{row.get('kind')}: {row.get('level')}: {row.get('text')}" for row in body["risk"])]
+        parts += ["", "RISK", *(f"{row.get('kind')}, {_level(row)}: {row.get('text')}" for row in body["risk"])]
     if body.get("evidence"):
         parts += ["", "EVIDENCE", *(f"{row.get('ref')}: {row.get('text')}" for row in body["evidence"])]
     return "\n".join(parts)
+
+
+def _level(row: Json) -> str:
+    level = str(row.get("level", ""))
+    return {"warn": "warning", "crit": "critical"}.get(level, level)
 
 
 _TITLES: Mapping[str, Callable[[Json], str]] = {

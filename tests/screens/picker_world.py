@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from stas_tui.screens.lesson_picker import PickerApp
 from stas_tui.training.ledger import Entry
@@ -62,7 +63,7 @@ def a_shelf(*, fresh: bool = False) -> Shelf:
     return Shelf(lessons=lessons, entries=() if fresh else entries)
 
 
-def an_app(look: str = "night", *, at_door: bool = False, fresh: bool = False, **more: str) -> PickerApp:
+def an_app(look: str = "night", *, at_door: bool = False, fresh: bool = False, **more: Any) -> PickerApp:
     """The picker on it."""
     return PickerApp(
         a_shelf(fresh=fresh),

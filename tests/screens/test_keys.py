@@ -13,9 +13,10 @@ from textual.dom import DOMNode
 
 import stas_tui.screens
 import widgets
-from stas_tui.app import StasApp, textual_key
+from stas_tui.app import StasApp
 from stas_tui.keys import ACTIONS, BY_ID, LIVE_TOGETHER
 from stas_tui.screens.help import HelpScreen, help_text
+from stas_tui.screens.keymapped import textual_key
 from stas_tui.screens.main import MainScreen
 from tests.screens.conftest import Open
 

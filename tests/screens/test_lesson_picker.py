@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from stas_tui.keys import KeymapError
 from stas_tui.locations import Locations
 from stas_tui.screens.help import HelpScreen
 from stas_tui.screens.lesson_picker import PickerApp, PickerScreen
@@ -240,3 +241,29 @@ def test_every_lesson_at_the_door_comes_with_stas(home: Path) -> None:
     found = shelf(Catalog(), home)
     assert all(found.lesson(name) is not None for name in (TUTORIAL, *FIRST))
     assert a_shelf().lesson("broken") is not None
+
+
+# the person's own keys -------------------------------------------------------------------------------
+
+
+async def test_a_keymap_changes_keys_bar_help_and_what_is_said() -> None:
+    app = an_app(keymap={"lessons.progress": "v", "list.details": "f9", "app.help": "f1"})
+    async with app.run_test(size=SIZE) as pilot:
+        await sees(pilot, "f9 runs it", "v progress")
+        await pilot.press("p", "enter")
+        assert app.screen is picker(app)
+        assert app.choice is None, "the old keys mean nothing any more"
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        await sees(pilot, "Opening a row runs it", "f9 ", "v ")
+        await pilot.press("escape", "v")
+        await until(pilot, lambda: isinstance(app.screen, PickerPage))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is picker(app))
+        await pilot.press("f9")
+    assert app.choice is not None
+
+
+def test_a_keymap_that_cannot_be_is_refused() -> None:
+    with pytest.raises(KeymapError, match=r"lessons\.leav"):
+        an_app(keymap={"lessons.leav": "v"})

@@ -172,3 +172,19 @@ async def test_hostile_texts_are_texts(seat: Seat, control: Control) -> None:
         await sees(pilot, "[bold]boo[/bold]")
         assert "\x1b" not in screen_text(pilot.app)
         assert "\u202e" not in screen_text(pilot.app)
+
+
+async def test_it_obeys_the_keys_of_the_person(seat: Seat, control: Control) -> None:
+    async with InstructorApp(control.path, keymap={"instructor.pause": "f9"}).run_test(size=(120, 36)) as pilot:
+        await sees(pilot, "+0s of +10m", "f9 pause / play")
+        await pilot.press("space")
+        await pilot.press("f9")
+        await until(pilot, lambda: seat.paused)
+
+
+async def test_what_comes_is_read_whole_below_the_lists(seat: Seat, control: Control) -> None:
+    seat.until(100_000)
+    async with InstructorApp(control.path).run_test(size=(80, 24)) as pilot:
+        await sees(pilot, "+5m  http_5xx_ratio{tenant=acme} is 0.2")
+        await pilot.press("down")
+        await sees(pilot, "alert ErrorRatio is firing (critical), +1m after d1 is approve")

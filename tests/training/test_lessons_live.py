@@ -87,6 +87,8 @@ def look(at: Table, target: str) -> None:
         return
     kind, key = place(at, ref)
     looks.opened(kind, key)
+    if part == "diff":
+        looks.opened("pull.diff", key)
 
 
 def place(at: Table, ref: str) -> tuple[str, str]:

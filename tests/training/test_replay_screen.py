@@ -141,3 +141,14 @@ async def test_an_empty_log_and_a_hostile_one() -> None:
         assert not {"\x1b", "\u202e", "\x07"} & set(screen_text(pilot.app))
         await pilot.press("question_mark")
         await sees(pilot, "Going through a log again")
+
+
+async def test_it_obeys_the_keys_of_the_person(timeline: Timeline) -> None:
+    keymap = {"replay.gate_after": "f9", "replay.answer": "f8", "replay.leave": "W"}
+    async with ReplayApp(timeline, keymap=keymap).run_test(size=(120, 36)) as pilot:
+        await sees(pilot, "f9 next gate", "W leave")
+        await pilot.press("right_square_bracket", "q")
+        await pilot.press("f8")
+        await sees(pilot, "Nothing waits for an answer here; f9 goes to the next gate.")
+        await pilot.press("f9")
+        await sees(pilot, "What would you have done? f8 answers, x goes past")

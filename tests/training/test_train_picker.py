@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 
 from stas_tui.cli import main, parser
 from stas_tui.commands.train_picker import command
+from stas_tui.locations import Locations
 from stas_tui.training import ledger
 from tests.terminals import Terminal, environment, stas
 
@@ -60,9 +63,20 @@ def test_a_lesson_is_run_with_the_flags_of_the_list() -> None:
     assert (bare.home, bare.profile, bare.theme, bare.ascii, bare.mouse) == (None, None, None, False, True)
 
 
+HEARING = [
+    sys.executable,
+    "-c",
+    "import os, signal, sys\n"
+    "for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT): signal.signal(number, signal.SIG_DFL)\n"
+    "os.execv(sys.argv[1], sys.argv[1:])",
+]
+"""Put before a command line: it hears signals also where whoever started the tests has them ignored."""
+
+
 def in_a_terminal(home: Path, *words: str) -> Terminal:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("STAS_")}
-    return Terminal(stas("--home", str(home), *words), environment(kept, HOME=str(home)), rows=30, columns=100)
+    argv = [*HEARING, *stas("--home", str(home), *words)]
+    return Terminal(argv, environment(kept, HOME=str(home)), rows=30, columns=100)
 
 
 @pytest.fixture
@@ -104,3 +118,91 @@ def test_the_list_is_left_without_a_run(tmp_path: Path, opened: list[Terminal]) 
     terminal.sees(b"TRAINING: lessons")
     assert terminal.ended(b"q") == 0
     assert not (tmp_path / "home" / "training" / "runs").exists()
+
+
+@pytest.mark.pty
+def test_the_list_is_heard_by_the_keys_of_the_person(tmp_path: Path, opened: list[Terminal]) -> None:
+    home = tmp_path / "home"
+    profile = Locations.find(home).profile("mine")
+    profile.config_file.parent.mkdir(parents=True)
+    profile.config_file.write_text(
+        'agent_name = "Nagare"\n[keymap]\n"lessons.leave" = "W"\n"lessons.progress" = "v"\n"list.details" = "f9"\n'
+    )
+    terminal = in_a_terminal(home, "--profile", "mine", "train")
+    opened.append(terminal)
+    terminal.sees(b"f9 runs it")
+    terminal.press(b"q")
+    terminal.press(b"v", b"No run has ended yet. f9 on a lesson runs it")
+    terminal.press(b"\x1b", b"f9 runs it")
+    assert terminal.process.poll() is None, "q leaves no more"
+    assert terminal.ended(b"W") == 0
+
+
+# told to end from outside ----------------------------------------------------------------------------
+
+
+def in_a_lesson(home: Path, *words: str) -> tuple[Terminal, list[object], str]:
+    """A terminal in whose list a lesson was chosen, how it was set before, and the process of the lesson."""
+    terminal = in_a_terminal(home, *words)
+    before = termios.tcgetattr(terminal.master)
+    terminal.sees(b"enter runs it")
+    os.write(terminal.master, b"\r")
+    terminal.sees(b"Time begins when you close")
+    assert termios.tcgetattr(terminal.master) != before
+    [lesson] = [pid for pid in children(terminal.process.pid) if "train run" in words_of(pid)]
+    return terminal, before, lesson
+
+
+def children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def words_of(pid: str) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+
+
+@pytest.mark.pty
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_whoever_ends_the_list_ends_the_lesson_that_runs_on_its_terminal(
+    tmp_path: Path, opened: list[Terminal], number: signal.Signals
+) -> None:
+    home = tmp_path / "home"
+    terminal, before, _ = in_a_lesson(home, *(("demo", "--choose") if number == signal.SIGHUP else ("train",)))
+    opened.append(terminal)
+    os.kill(terminal.process.pid, number)
+    assert terminal.ended() == 128 + number
+    terminal.is_as_it_was(before)
+    [folder] = (home / "training" / "runs").glob("*")
+    assert "left before its end" in (folder / "debrief.md").read_text("utf-8"), "what was done until then is kept"
+    assert not (folder / "profile").exists()
+
+
+@pytest.mark.pty
+def test_a_lesson_that_does_not_hear_is_ended_all_the_same(tmp_path: Path, opened: list[Terminal]) -> None:
+    terminal, before, lesson = in_a_lesson(tmp_path / "home", "train")
+    opened.append(terminal)
+    os.kill(int(lesson), signal.SIGSTOP)
+    os.kill(terminal.process.pid, signal.SIGTERM)
+    assert terminal.ended() == 128 + signal.SIGTERM
+    terminal.is_as_it_was(before)
+
+
+@pytest.mark.pty
+def test_a_lesson_that_was_killed_leaves_the_terminal_as_it_was(tmp_path: Path, opened: list[Terminal]) -> None:
+    terminal, before, lesson = in_a_lesson(tmp_path / "home", "train")
+    opened.append(terminal)
+    os.kill(int(lesson), signal.SIGKILL)
+    assert terminal.ended() == 1
+    assert b"The lesson ended with the status -9" in terminal.written
+    terminal.is_as_it_was(before)
+
+
+@pytest.mark.pty
+def test_the_list_itself_gives_the_terminal_back(tmp_path: Path, opened: list[Terminal]) -> None:
+    terminal = in_a_terminal(tmp_path / "home", "train")
+    opened.append(terminal)
+    before = termios.tcgetattr(terminal.master)
+    terminal.sees(b"enter runs it")
+    os.kill(terminal.process.pid, signal.SIGTERM)
+    assert terminal.ended() == 128 + signal.SIGTERM
+    terminal.is_as_it_was(before)

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
+from stas_tui.screens.commands import acts_of
 from stas_tui.screens.debrief import DebriefScreen
 from stas_tui.screens.dialogs import Ask, ShowText
 from stas_tui.screens.gate import GateScreen
+from stas_tui.screens.help import HelpScreen
 from stas_tui.screens.main import MainScreen
 from tests.training.live_seat import Seat, seat
 from tests.training.stage_world import SMALL
@@ -122,3 +124,26 @@ async def test_the_pulse_of_a_lesson_goes_on_without_a_key(tmp_path: Path) -> No
         await at.press("0")
         await at.sees("the agent goes on by itself")
         assert "goes on with space" not in at.text
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_no_key_offers_to_move_the_pulse_of_a_lesson(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with seat(tmp_path, size=size) as at:
+        await at.pass_s(31)
+        await at.sees("1 WAITS FOR YOU", "g gate", "p pause", "? help")
+        bar = at.text.splitlines()[-1]
+        assert "space" not in bar
+        assert "r run" not in bar
+        position = at.app.main.view.position if at.app.main.view else 0
+        before = await asyncio.to_thread(at.app.application.context.journal.head)
+        await at.press("space", "r", "S")
+        await at.press("question_mark")
+        await at.on(HelpScreen)
+        assert "Let the pulse" not in at.text
+        assert "main.step" not in {active.binding.id for active in at.app.main.active_bindings.values()}
+        await at.press("escape")
+        await at.on(MainScreen)
+        assert await asyncio.to_thread(at.app.application.context.journal.head) == before
+        assert at.app.main.view is not None
+        assert at.app.main.view.position == position
+        assert not [act.name for act in acts_of(at.app.main) if act.name.startswith(("Step:", "Run:", "Skip:"))]

@@ -14,31 +14,6 @@ from stas_tui.screens.lesson import LessonApp
 from stas_tui.screens.lesson_line import LessonLine
 from stas_tui.screens.triage import OnCallScreen
 from tests.training.live_seat import Seat, seat
-from tests.training.stage_world import SMALL
-
-PULL = b"""
-[[inject]]
-at = "+5s"
-kind = "inbox"
-ref = "m9"
-type = "review_request"
-from = "Yukihiro"
-text = "Please review #12."
-project = "shop"
-
-[[inject]]
-at = "+5s"
-kind = "forge"
-ref = "p1"
-
-[inject.pull]
-number = 12
-project = "shop"
-title = "Cache the account API"
-head = "feat/cache"
-author = "Yukihiro"
-files = [{ path = "cache.py", patch = "+key = request.path" }]
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -101,16 +76,6 @@ async def test_a_gate_its_end_and_its_evidence_are_told_apart(tmp_path: Path) ->
         await asyncio.to_thread(at.director.tick)
         assert [event.kind for event in at.director.engine.lines].count("act.close") == 1
         assert at.director.engine.made["d1"].open, "closing a gate decides nothing"
-
-
-async def test_a_pull_request_of_the_lesson_is_read_whole(tmp_path: Path) -> None:
-    async with seat(tmp_path, SMALL + PULL) as at:
-        await at.pass_s(6)
-        await at.sees("Please review #12")
-        await at.press("V")
-        await at.on(ShowText)
-        await at.sees("Cache the account API", "feat/cache into multi-tenant", "+key = request.path")
-        await opened(at, "p1")
 
 
 async def test_a_gate_is_approved_with_its_hold_and_the_agent_says_so(tmp_path: Path) -> None:

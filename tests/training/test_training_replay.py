@@ -51,7 +51,7 @@ def test_the_lines_of_a_run_are_told_with_their_gates(timeline: Timeline) -> Non
     assert (gate.reference.verb, gate.reference.by, gate.reference.reason) == ("approve", "the trainee", "looks fine")
     text = timeline.moments[gate.index].line.text
     assert "base: main" in text
-    assert "rollback: crit: none" in text
+    assert "rollback, critical: none" in text
 
 
 def test_it_stops_at_a_gate_until_one_has_answered_or_left_it(timeline: Timeline) -> None:

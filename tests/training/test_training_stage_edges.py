@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from stas_tui.executors.base import Preset, RunRequest
+from stas_tui.executors.base import ExecutorError, Preset, RunRequest
 from stas_tui.forges.base import BranchMissing, ForgeError, Repo
 from stas_tui.notify.base import DirectMessage, NotifyError, SilenceWish
 from stas_tui.rounds import NotStarted
 from stas_tui.training.clock import VirtualClock
-from stas_tui.training.stage.executor import NOTHING, TAKES_MS, SimExecutor
+from stas_tui.training.stage.executor import LINE_MS, SimExecutor
 from stas_tui.training.stage.forge import SimForge, Simulated, pull_text
 from stas_tui.training.stage.outside import SimMessenger, SimSilencer
 from stas_tui.training.tables import File, PullStart
@@ -85,30 +85,51 @@ def test_a_forge_without_a_repository_says_so_and_never_guesses() -> None:
     assert forge.reviews(SHOP, 12) == [verdict]
 
 
-def test_a_run_takes_time_of_the_lesson_and_fails_unless_it_was_scripted(tmp_path: Path) -> None:
+def test_a_run_prints_on_the_lessons_clock_and_ends_when_it_is_told_to(tmp_path: Path) -> None:
     real = ManualClock()
     clock = VirtualClock(1_000, real=real, playing=True)
     executor = SimExecutor(clock, tmp_path)
     assert executor.status("r1") is None
     executor.start(request(tmp_path))
+    executor.prints("r1", ["one", "two", "three"])
     running = executor.find("a-r1")
     assert running is not None
     assert running.state is RunState.RUNNING
-    assert executor.tail("r1") == (b"", 0)
+    assert executor.running("T-1") == "r1"
+    first, offset = executor.tail("r1")
+    assert first == b"one\n"
     clock.pause()
-    real.advance(10 * TAKES_MS)
-    assert executor.wait("r1", 0.0).state is RunState.RUNNING, "a paused lesson finishes nothing"
+    real.advance(10 * LINE_MS)
+    assert executor.tail("r1", offset) == (b"", offset), "a paused lesson prints nothing"
     clock.play()
-    real.advance(TAKES_MS)
+    real.advance(LINE_MS)
+    assert executor.tail("r1", offset)[0] == b"two\n"
+    real.advance(100 * LINE_MS)
+    assert executor.wait("r1", 0.0).state is RunState.RUNNING, "it works until the scenario has it report"
+    executor.end("r1", "PARTIAL", "STATUS: PARTIAL")
     done = executor.wait("r1", 1.0)
-    assert (done.state, done.exit, done.stop) == (RunState.FINISHED, 1, "exit")
-    assert NOTHING.encode() in executor.tail("r1")[0]
-    executor.script("T-1", "PARTIAL", "selector widened")
-    assert b"PARTIAL" in executor.tail("r1")[0]
+    assert (done.state, done.exit, done.stop) == (RunState.FINISHED, 0, "exit")
+    assert executor.tail("r1")[0] == b"one\ntwo\nthree\nSTATUS: PARTIAL\n"
+    assert done.stdout_bytes == len(executor.tail("r1")[0])
+    executor.end("r1", "FAILURE", "too late")
+    assert executor.status("r1") == done, "an end is final"
+    assert executor.running("T-1") == ""
+
+
+def test_a_cancelled_run_prints_no_more(tmp_path: Path) -> None:
+    real = ManualClock()
+    executor = SimExecutor(VirtualClock(1_000, real=real, playing=True), tmp_path)
     executor.start(request(tmp_path, "r2"))
+    executor.prints("r2", ["one", "two", "three"])
     assert [status.run_id for status in executor.live()] == ["r2"]
     assert executor.cancel("r2").stop == "cancelled"
+    executor.end("r2", "SUCCESS", "done")
+    real.advance(10 * LINE_MS)
+    assert executor.tail("r2")[0] == b"one\n"
     assert executor.live() == []
+    for ask in (executor.cancel, lambda run: executor.wait(run, 0.0)):
+        with pytest.raises(ExecutorError):
+            ask("r3")
 
 
 def test_a_message_is_posted_once_and_edited_in_place() -> None:

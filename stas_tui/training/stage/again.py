@@ -20,6 +20,8 @@ ASIDE_MS = 15 * MINUTE
 """For how long an item is put aside of which it was not kept until when."""
 OWN = frozenset({"create_task", "slack_send", "message_agent"})
 """Acts that are requests of the trainee's own at the door."""
+JUDGES = frozenset({"parked", "cancelled"})
+"""What an act on a run or its result carries that has no verb of its own."""
 NO_REASON = "no reason was kept"
 
 
@@ -29,7 +31,9 @@ class NotAgain(StasError):
 
 def do_again(stage: Stage, atlas: Atlas, act: Act) -> None:
     """Do an act on a stage that stands at its time. Acts that only look leave nothing. Raises `StasError`."""
-    if act.verb in ("approve", "edit_and_approve", "reject"):
+    if JUDGES & act.detail.keys() or (act.target not in stage.gates and act.verb in ("approve", "reject")):
+        stage.machine.judge(act.verb, by=stage.application.person, reason=act.text, detail=act.detail)
+    elif act.verb in ("approve", "edit_and_approve", "reject"):
         _decide(stage, act)
     elif act.verb in ("own", "snooze", "escalate"):
         _at_the_desk(stage, atlas, act)

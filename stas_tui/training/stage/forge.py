@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stas_tui.forges.base import BranchMissing, ForgeError, Leftover, PullObjects, Repo, Staged
 from stas_tui.training.prose import joined
 from stas_tui.training.stage.names import digest, sha
-from stas_tui.training.tables import PullStart
+from stas_tui.training.tables import File, PullStart
 from storage.clock import Clock
-from storage.records import Changes, Merge, OriginProof, PullRequest, PullReview, Workspace
+from storage.records import Changes, FileChange, Merge, OriginProof, PullRequest, PullReview, Workspace
 
 SIMULATED = "This is a simulated world: it holds no git objects."
 ROOT = Path("/nowhere/training")
@@ -45,6 +45,8 @@ class SimForge:
         self._reviews: dict[tuple[str, int], list[PullReview]] = {}
         self._workspaces: dict[str, Workspace] = {}
         self._merges: list[Merge] = []
+        self._changed: dict[str, tuple[File, ...]] = {}
+        """What a run has changed, by task."""
 
     # the scenario's hand --------------------------------------------------------------------------
 
@@ -67,6 +69,10 @@ class SimForge:
         )
         self._pulls[start.project, start.number] = found = Pull(pull=pull, files=files)
         return found
+
+    def changed(self, task_id: str, files: Sequence[File]) -> None:
+        """A run has changed files in the workspace of a task."""
+        self._changed[task_id] = tuple(files)
 
     def landed(self, merge: Merge) -> None:
         """Something landed on a base branch."""
@@ -106,15 +112,16 @@ class SimForge:
         )
 
     def changes(self, workspace: Workspace) -> Changes:
-        """Nothing was changed."""
+        """What a run has changed there; before one reported, nobody knows."""
+        files = self._changed.get(workspace.task_id)
         return Changes(
             base_sha=workspace.base_sha,
             head_sha=workspace.base_sha,
-            files=(),
+            files=tuple(_file_change(file) for file in files or ()),
             commits=(),
-            uncommitted=0,
-            patch="",
-            problems=(SIMULATED,),
+            uncommitted=len(files or ()),
+            patch="\n".join(f"--- a/{file.path}\n+++ b/{file.path}\n{file.patch.rstrip()}\n" for file in files or ()),
+            problems=(SIMULATED,) if files is None else (),
         )
 
     def read_pr(self, repo: Repo, number: int) -> PullRequest | None:
@@ -260,6 +267,12 @@ class SimForge:
 
     def _of(self, repo: Repo) -> list[Pull]:
         return [pull for (project, _), pull in self._pulls.items() if project == repo.project_id]
+
+
+def _file_change(file: File) -> FileChange:
+    lines = file.patch.splitlines()
+    added, removed = (sum(line.startswith(sign) for line in lines) for sign in "+-")
+    return FileChange(path=file.path, status="M", insertions=added, deletions=removed, size=len(file.patch.encode()))
 
 
 def pull_text(found: Pull) -> str:

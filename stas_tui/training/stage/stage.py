@@ -23,10 +23,12 @@ from stas_tui.training.stage.forge import SimForge
 from stas_tui.training.stage.machine import LessonMachine, lesson_machine
 from stas_tui.training.stage.names import numbered
 from stas_tui.training.stage.outside import SimChecker, SimMessenger, SimRounds, SimSilencer
+from stas_tui.training.stage.reports import report_of, words_of
 from stas_tui.training.stage.settings import HUMAN, projects_of, settings_of
 from stas_tui.training.stage.sources import FAULT, KINDS, SimSources
+from stas_tui.training.stage.spawn import printed, prompt_of
 from stas_tui.training.stage.tools import Asked, Script, masked
-from stas_tui.training.tables import PullStart
+from stas_tui.training.tables import File, PullStart
 from storage.records import (
     ActionState,
     Event,
@@ -168,7 +170,7 @@ class Stage:
         if event.kind in MESSAGES:
             self.parts.world.deliver(message_of(event))
         if event.kind == "inject.executor":
-            self.executor.script(body["task"], body["outcome"], redact(joined(body["report"])))
+            self._report(body)
         elif event.kind == "inject.ci" and body["log"]:
             self.parts.world.deliver(message_of(event))
         elif event.kind == "inject.deploy" and body["state"] == "merged":
@@ -189,6 +191,14 @@ class Stage:
             self._ask(body)
         self._dirty.add(_STEPS.get(event.kind, HEALTH if event.kind in KINDS else 0))
         self.parts.bell.ring()
+
+    def _report(self, body: Json) -> None:
+        """An executor reports: the run of its task ends with it, if one that was approved still works."""
+        run_id = self.executor.running(body["task"])
+        if run_id:
+            self.executor.end(run_id, body["outcome"], words_of(body))
+            self.forge.changed(body["task"], [File.model_validate(file) for file in body.get("files", ())])
+            self.machine.ended(run_id, report_of(body), ref=body["ref"])
 
     def _ask(self, body: Json) -> None:
         asked = self.script.ask(body)
@@ -230,12 +240,26 @@ class Stage:
         action = self.application.context.journal.get(action_id)
         ref = self.ref_of(action_id)
         approved, rejected = action.state is ActionState.APPROVED, action.state is ActionState.REJECTED
+        heard = f"rejected. I leave it: {action.reason}"
         if approved:
             self.application.context.toolbox.perform(action_id)
+            key = self.settings.keys["main.output"][0]
+            runs = self._started(action_id, ref)
+            heard = (
+                f"approved. An executor works on it; {key} shows what it prints." if runs else "approved. I do it now."
+            )
         if ref and (approved or rejected):
-            heard = "approved. I do it now." if approved else f"rejected. I leave it: {action.reason}"
             self.says(f"{self.script.asked[ref].title} was {heard}", ref=ref)
         self.parts.bell.ring()
+
+    def _started(self, action_id: str, ref: str) -> bool:
+        """Have the run print that an approval began, and stand in the pulse; whether there is one."""
+        context = self.application.context
+        run, revision = context.runs.by_action(action_id), context.journal.get(action_id).revision
+        if run is not None and revision is not None and ref:
+            self.executor.prints(run.id, printed(self.script.asked[ref]))
+            self.machine.spawned(run, gate=ref, prompt=prompt_of(revision.args))
+        return run is not None
 
     def ref_of(self, action_id: str) -> str:
         """The ref of what the agent asked for; empty for what others asked for."""

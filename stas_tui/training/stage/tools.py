@@ -33,6 +33,8 @@ class Asked:
     """(kind, reference, text)."""
     dangerous: bool = False
     caused_by: str = ""
+    prints: str = ""
+    """What the executor prints that it starts."""
     masked: bool = False
 
     @property
@@ -63,6 +65,7 @@ class Script:
             evidence=[(row["kind"], row["ref"], redact(row["text"])) for row in body["evidence"]],
             dangerous=bool(body["dangerous"]),
             caused_by=body["caused_by"],
+            prints=redact(body.get("prints", "")),
         )
         return self.replace(asked)
 
@@ -73,6 +76,10 @@ class Script:
 
     def tool(self, door: Door, name: str) -> Tool | None:
         """The scripted tool of a name; None for a name that is none of the script's."""
+        from stas_tui.training.stage.spawn import TOOL, ScriptedSpawn
+
+        if name == TOOL:
+            return ScriptedSpawn(door, self, name)
         return ScriptedTool(door, self, name) if name.startswith(PREFIX) else None
 
 
@@ -165,6 +172,7 @@ def masked(asked: Asked) -> Asked:
         evidence=asked.evidence,
         dangerous=asked.dangerous,
         caused_by=asked.caused_by,
+        prints=asked.prints,
         masked=True,
     )
 
