@@ -13,7 +13,7 @@ class GateLock:
 
     The key is dead for `hold_ms` after the gate opened, changed or regained focus, until the payload was read to the
     end, while evidence is stale or the source is gone (both count as bad until somebody says otherwise), and, with
-    `needs_name`, until the object's name was typed.
+    `needs_name`, until the object's name was typed. While an answer is being given, no other one is.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class GateLock:
         self._fresh: bool | None = None
         self._connected: bool | None = None
         self._named = False
+        self._answering = False
 
     @property
     def digest(self) -> str | None:
@@ -77,6 +78,20 @@ class GateLock:
         """Whether what was typed is the object's name."""
         self._named = ok
 
+    @property
+    def answering(self) -> bool:
+        """Whether an answer is being given: nothing else answers until it is over."""
+        return self._answering
+
+    def answer_begins(self) -> None:
+        """A person chose a verb. Keys that came with it, typed ahead or over a line, are for what it opens."""
+        self._answering = True
+
+    def answer_over(self) -> None:
+        """It came to nothing, or the request is another one now: hold once more."""
+        self._answering = False
+        self.focus_regained()
+
     def remaining_ms(self) -> int:
         """How much of the hold is left; the whole hold while nothing was drawn."""
         if self._since is None:
@@ -87,6 +102,8 @@ class GateLock:
         """The first reason why the approve key does nothing, as a clause; None if it works."""
         if not self._approvable:
             return OBSERVE_REASON
+        if self._answering:
+            return "an answer is being given"
         if self._digest is None or self._since is None:
             return "the gate is not drawn yet"
         if not self._read:

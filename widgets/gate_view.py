@@ -170,7 +170,10 @@ class GateView(Vertical):
 
     @dataclass
     class VerbChosen(Message):
-        """A person answered: `approve` (the lock was open), `edit`, `reject` or `defer`, for exactly this digest."""
+        """A person answered: `approve` (the lock was open), `edit`, `reject` or `defer`, for exactly this digest.
+
+        No other answer is taken until `answer_over` is called.
+        """
 
         verb: str
         digest: str
@@ -325,8 +328,17 @@ class GateView(Vertical):
             self._name_line.input.focus()
 
     def action_verb(self, verb: str) -> None:
-        """Answer; an approval is looked at once more and is for the digest on screen."""
+        """Answer, one at a time; an approval is looked at once more and is for the digest on screen."""
+        if self.gate_lock.answering:
+            return
         if verb == "approve" and (self._observe or self.gate_lock.locked_because() is not None):
             self.refresh_lock()
             return
+        self.gate_lock.answer_begins()
+        self.refresh_lock()
         self.post_message(self.VerbChosen(verb, self._model.digest))
+
+    def answer_over(self) -> None:
+        """What was answered is over and the gate is still open; to be called by whoever got `VerbChosen`."""
+        self.gate_lock.answer_over()
+        self._tick()

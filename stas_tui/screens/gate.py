@@ -28,6 +28,8 @@ from widgets.text_view import BuiltScroll
 if TYPE_CHECKING:
     from stas_tui.app import StasApp
 
+BESIDE = ("copy", "open")
+"""Keys that have nothing to do with answering."""
 LOOK_S = 0.5
 """How often an open gate looks whether somebody else decided it."""
 
@@ -136,21 +138,33 @@ class GateScreen(ToldLine, ModalScreen[str]):
 
     # answers --------------------------------------------------------------------------------------
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that came with an answer open nothing beside it."""
+        return not any(gate.gate_lock.answering for gate in self.query(GateView)) if action in BESIDE else True
+
     def on_gate_view_verb_chosen(self, message: GateView.VerbChosen) -> None:
         """One of the four verbs, for the digest that was on screen."""
-        handlers = {"approve": self.approve, "reject": self.reject, "edit": self.edit, "defer": self.defer}
-        if message.digest != self.action.digest:
-            self.app.say("The request changed; read it again.")
-            return
-        handlers[message.verb]()
+        self.answer(message.verb, message.digest)
 
-    @work(exclusive=True, group="gate-answer")
-    async def approve(self) -> None:
+    @work
+    async def answer(self, verb: str, digest: str) -> None:
+        """Give an answer to its end: other keys answer nothing until then."""
+        answers = {"approve": self._approve, "reject": self._reject, "edit": self._edit, "defer": self._defer}
+        try:
+            if digest == self.action.digest:
+                await answers[verb]()
+            else:
+                self.app.say("The request changed; read it again.")
+        finally:
+            if not self._left:
+                for gate in self.query(GateView):
+                    gate.answer_over()
+
+    async def _approve(self) -> None:
         """Approve these bytes, once."""
         await self._decide("approve", "")
 
-    @work(exclusive=True, group="gate-answer")
-    async def reject(self) -> None:
+    async def _reject(self) -> None:
         """Reject with a reason that the agent gets back."""
         if not self.app.application.person:
             self.app.say("Nobody is named who could decide; add [[person]] to stas.toml.", error=True)
@@ -161,8 +175,7 @@ class GateScreen(ToldLine, ModalScreen[str]):
         if reason:
             await self._decide("reject", reason)
 
-    @work(exclusive=True, group="gate-answer")
-    async def defer(self) -> None:
+    async def _defer(self) -> None:
         """Close it undecided: nothing runs, nothing is lost."""
         journal = self.app.application.context.journal
         try:
@@ -171,8 +184,7 @@ class GateScreen(ToldLine, ModalScreen[str]):
             self.app.say(str(error))
         self._leave("deferred")
 
-    @work(exclusive=True, group="gate-answer")
-    async def edit(self) -> None:
+    async def _edit(self) -> None:
         """Change the request's own words; that is a new request with a new digest."""
         from stas_tui.screens.edit_args import editor_for
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from textual import events
+from textual.screen import Screen
 
 from stas_tui.screens.dialogs import AskReason, ShowText
 from stas_tui.screens.edit_args import EditArgs, EditTray
@@ -87,6 +88,46 @@ async def test_a_rejection_takes_a_reason_and_the_agents_answer_is_seen(dashboar
         await hands.press("L")
         await hands.on(ShowText)
         await hands.sees(f"{at_claim.person} rejected: Claim T-301: freeze until Monday", "Stas says:")
+
+
+@pytest.mark.parametrize(("first", "above"), [("R", AskReason), ("E", EditArgs)])
+async def test_keys_that_arrive_together_with_a_rejection_or_an_edit_approve_nothing(
+    dashboard: Open, application: Application, first: str, above: type[Screen[object]]
+) -> None:
+    """Over a slow line several keys arrive at once: «R», and a reason that begins with «A»."""
+    walk(application, "gate", tool="claim_task" if first == "R" else "slack_dm")
+    async with dashboard(application=application) as hands:
+        await hands.open(GateScreen)
+        await hands.read()
+        hands.clock.advance(HOLD_MS)
+        await hands.until(lambda: hands.gate.gate_lock.locked_because() is None, "unlocked")
+        for key in (first, "A", "l", "l"):
+            hands.app.post_message(events.Key(key, key))
+        await hands.on(above)
+        assert [gate.state for gate in application.context.journal.pending()] == [ActionState.PENDING]
+        await hands.press("escape")
+        await hands.on(GateScreen)
+        assert hands.gate.gate_lock.locked_because() == "opens in a moment"
+        hands.clock.advance(HOLD_MS)
+        await hands.until(lambda: hands.gate.gate_lock.locked_because() is None, "unlocked again")
+        await hands.press("A")
+        await hands.on(MainScreen)
+        assert application.context.journal.pending() == []
+
+
+async def test_what_is_pressed_together_with_leaving_it_open_decides_nothing(
+    dashboard: Open, at_claim: Application
+) -> None:
+    async with dashboard(application=at_claim) as hands:
+        await hands.open(GateScreen)
+        await hands.read()
+        hands.clock.advance(HOLD_MS)
+        await hands.until(lambda: hands.gate.gate_lock.locked_because() is None, "unlocked")
+        for key in ("escape", "A"):
+            hands.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await hands.on(MainScreen)
+        await hands.quiet()
+        assert only(at_claim) is ActionState.PENDING
 
 
 async def test_deferring_decides_nothing(dashboard: Open, at_claim: Application) -> None:

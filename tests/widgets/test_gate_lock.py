@@ -131,3 +131,16 @@ def test_observe_never_unlocks() -> None:
     lock = ready(clock, approvable=False)
     clock.advance(60_000)
     assert lock.locked_because() == "Observe only proposes; nothing can be approved"
+
+
+def test_while_an_answer_is_given_no_other_one_is_and_then_the_hold_starts_anew() -> None:
+    clock = ManualClock()
+    lock = ready(clock)
+    clock.advance(1_500)
+    lock.answer_begins()
+    clock.advance(60_000)
+    assert lock.locked_because() == "an answer is being given"
+    lock.answer_over()
+    assert lock.locked_because() == "opens in a moment"
+    clock.advance(1_500)
+    assert lock.locked_because() is None

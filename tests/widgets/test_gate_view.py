@@ -120,8 +120,10 @@ async def test_another_revision_locks_again_and_answers_carry_its_digest() -> No
         await pilot.pause()
         assert app.verbs == []
         app.clock.advance(2_000)
-        await pilot.press("A", "R", "E", "escape")
-        await pilot.pause()
+        for key in ("A", "R", "E", "escape"):
+            await pilot.press(key)
+            await pilot.pause()
+            app.gate.answer_over()
         assert app.verbs == [("reject", "c" * 64), ("edit", "c" * 64), ("defer", "c" * 64)]
 
 
@@ -215,6 +217,10 @@ async def test_the_mouse_obeys_the_same_lock() -> None:
         assert app.verbs == []
         await held(app, pilot)
         await pilot.click(GateVerbs, offset=(3, 1))
+        await pilot.click(GateVerbs, offset=(20, 1))
+        await pilot.pause()
+        assert [verb for verb, _ in app.verbs] == ["approve"], "one answer at a time"
+        app.gate.answer_over()
         await pilot.click(GateVerbs, offset=(20, 1))
         await pilot.pause()
         assert [verb for verb, _ in app.verbs] == ["approve", "edit"]
