@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from stas_tui.isolation.base import LIVE_MS, Spec, World, unknown
-from storage.check_records import CheckResult
+if TYPE_CHECKING:
+    from stas_tui.isolation.base import Spec, World
+    from storage.check_records import CheckResult
+
+    CHECKS: tuple[Spec, ...]
 
 
-def _spec(id_: str, title: str, method: str, *, each: bool = False) -> Spec:
-    return Spec(id=id_, point="logs", title=title, method=method, live=True, per_tenant=each, ttl_ms=LIVE_MS)
+def __getattr__(name: str) -> tuple[Spec, ...]:
+    """`CHECKS`, loaded when it is asked for: the children that count lines need a part of this package only."""
+    if name != "CHECKS":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from stas_tui.isolation.logs.checks import CHECKS
 
-
-CHECKS = (
-    _spec("G1", "Log lines name the tenant", "every line decoded; 95 % of request lines and every error line (R112)"),
-    _spec("G2", "One request has one tenant", "lines joined by request or trace id"),
-    _spec("G3", "No secret stands in the logs", "known forms of secrets in the last lines"),
-    _spec("G4", "One tenant's marker never stands under another", "markers of canaries looked for", each=True),
-)
+    return CHECKS
 
 
 def run(world: World) -> Iterator[CheckResult]:
     """Every wanted check. Raises `Cancelled`."""
-    from stas_tui.isolation.logs import verdicts
+    from stas_tui.isolation.base import unknown
+    from stas_tui.isolation.logs.checks import CHECKS
 
     if world.tenancy is None:
         return
@@ -39,4 +41,6 @@ def run(world: World) -> Iterator[CheckResult]:
             if world.wants(spec.id):
                 yield unknown(world, spec.id, "msgspec is not installed; install Stas again")
         return
+    from stas_tui.isolation.logs import verdicts
+
     yield from verdicts.all_of(world, world.tenancy)

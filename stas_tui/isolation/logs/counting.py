@@ -1,27 +1,32 @@
-"""Counts, in one part of a log file, which lines name their tenant. Exact: every line is decoded, none is guessed.
-
-Lines of JSON are decoded in blocks by msgspec into a struct of the few fields that count, which costs about a tenth of
-`json` line by line; a block with a line that is no JSON is read again line by line.
-"""
+"""Counts, in one part of a log file, which lines name their tenant. Exact: every line is decoded, none is guessed."""
 
 from __future__ import annotations
 
-import operator
-import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from io import BytesIO
+from itertools import compress, islice
+from operator import countOf
 from pathlib import Path
 from typing import Any
 
-BLOCK = 1024 * 1024
+from stas_tui.isolation.logs.lines import JsonLines, Lines, logfmt_lines, pattern_lines
+
+BLOCK = 64 * 1024
+"""Bytes that are worked on at a time: few enough to stay in the processor's cache until they are counted."""
+PASSED = 8 * BLOCK
+"""Bytes after which the lines without a tenant in them are looked at together."""
 MOST_REQUESTS = 100_000
 MOST_PLACES = 5
 MOST_NAMES = 1_000
 _BAD_LEVELS = frozenset({"error", "critical", "fatal", "crit", "alert", "emergency", "err", "panic"})
-_LOGFMT = re.compile(r'([A-Za-z_][\w.\-]*)=("(?:\\.|[^"\\])*"|\S*)')
-NO_TENANTS = frozenset({"", "null", "none", "-", "n/a", "unknown"})
+NO_TENANTS = frozenset({"", "null", "none", "-", "n/a", "unknown", None, 0})
+"""What names no tenant; 0 is equal to `false` and 0.0 too."""
+Kind = tuple[Any, Any, bool]
+"""(level, logger, whether there is a request)."""
+_names_none = NO_TENANTS.__contains__
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +89,19 @@ class Counted:
         self.places = (self.places + other.places)[:MOST_PLACES]
         self.mixed = (self.mixed + other.mixed)[:MOST_PLACES]
         self.bled = (self.bled + other.bled)[:MOST_PLACES]
-        for request, tenant in other.seen.items():
-            known = self.seen.get(request)
-            if known is not None and known != tenant and len(self.mixed) < MOST_PLACES:
-                self.mixed.append((request, known, tenant, 0))
+        for request in self.seen.keys() & other.seen.keys():
+            known, tenant = self.seen[request], other.seen[request]
+            if known != tenant and len(self.mixed) < MOST_PLACES:
+                self.mixed.append((request, min(known, tenant), max(known, tenant), 0))
         self.forgot |= other.forgot or len(self.seen) + len(other.seen) > MOST_REQUESTS
-        self.seen = dict(list((self.seen | other.seen).items())[-MOST_REQUESTS:])
+        self.seen.update(other.seen)
+        _forget(self.seen)
+
+
+def _forget(seen: dict[str, str]) -> None:
+    """Forget the requests that were seen first, if there are more than are kept."""
+    for request in list(islice(seen, max(len(seen) - MOST_REQUESTS, 0))):
+        del seen[request]
 
 
 def count(path: Path, start: int, end: int, form: Form, *, join: bool = True) -> Counted:
@@ -97,28 +109,29 @@ def count(path: Path, start: int, end: int, form: Form, *, join: bool = True) ->
 
     `join` tells whether requests are joined with their tenants, which needs memory. Raises `OSError`.
     """
-    counted = Counted()
-    reader = _Reader(form, counted, join=join)
+    counting = _Counting(form, join=join)
     with path.open("rb", buffering=0) as file:
-        at = _first_line(file, start)
-        file.seek(at)
-        rest = b""
-        while at < end:
-            data = file.read(BLOCK)
-            if not data:
-                break
-            block = rest + data
-            cut = block.rfind(b"\n") + 1
-            if not cut:
-                rest = block
-                continue
-            if at + cut > end:
-                cut = block.find(b"\n", max(end - at - 1, 0)) + 1 or cut
-            reader.block(block[:cut], at)
-            at, rest = at + cut, block[cut:]
-            if at >= end:
-                break
-    return counted
+        for at, block in _blocks(file, _first_line(file, start), end):
+            counting.block(block, at)
+    return counting.ended()
+
+
+def _blocks(file: Any, at: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """(offset, whole lines) from an offset on, for lines that begin before the end."""
+    file.seek(at)
+    pieces: list[bytes | memoryview] = []
+    while at < end and (data := file.read(BLOCK)):
+        cut = data.rfind(b"\n") + 1
+        if not cut:
+            pieces.append(data)
+            continue
+        pieces.append(memoryview(data)[:cut])
+        block = b"".join(pieces)
+        if at + len(block) > end:
+            block = block[: block.index(b"\n", max(end - at - 1, 0)) + 1]
+        yield at, block
+        at += len(block)
+        pieces = [data[cut:]]
 
 
 def _first_line(file: Any, start: int) -> int:
@@ -135,199 +148,159 @@ def _first_line(file: Any, start: int) -> int:
     return int(at)
 
 
-class _Reader:
-    """Works on whole columns of a block, because a step of the interpreter for each line costs more than its JSON."""
+@lru_cache(maxsize=8)
+def _lines(form: Form) -> Lines:
+    roles = (form.tenant, form.request, form.level, form.logger)
+    if form.kind == "json":
+        return JsonLines(*roles)
+    return logfmt_lines(*roles) if form.kind == "logfmt" else pattern_lines(form.pattern)
 
-    def __init__(self, form: Form, counted: Counted, *, join: bool) -> None:
-        self._form = form
-        self._counted = counted
+
+class _Counting:
+    """Works on whole columns of lines, because a step of the interpreter for each line costs more than its JSON."""
+
+    def __init__(self, form: Form, *, join: bool) -> None:
+        self._counted = Counted()
         self._join = join
         self._background = frozenset(form.background)
         self._markers = [(key, marker.encode()) for key, marker in form.markers if marker]
-        self._rows: Callable[[bytes], list[Any]] = {
-            "json": self._json, "logfmt": self._by_line(self._logfmt), "pattern": self._by_line(self._pattern),
-        }[form.kind]  # fmt: skip
-        self._expression = re.compile(form.pattern) if form.pattern else None
-        self._columns = _columns_of(form) if form.kind == "json" else _row_columns
+        self._lines = _lines(form)
+        self._nameless: list[bytes] = []
+        self._nameless_rows: list[Any] = []
+        """Lines without a tenant that were not looked at yet, and what was read of them."""
+        self._passed = 0
+        """Bytes since they were looked at last."""
+        self._kinds: Counter[Kind] = Counter()
+        self._names: dict[str, str] = {}
+        """Each tenant once, because a text of its own for each request would take a third of the memory."""
 
     def block(self, block: bytes, at: int) -> None:
         """Count a block of whole lines that begins at an offset."""
         counted = self._counted
-        rows = self._rows(block)
-        tenants, requests = self._columns[0](rows), self._columns[1](rows)
+        self._passed += len(block)
+        lines, rows = self._lines.read(block)
+        columns = self._lines.tenants(rows), self._lines.requests(rows)
+        kept = (list(columns[0]), list(columns[1])) if self._join else None
+        tenants, requests = kept or columns
+        lack = list(compress(range(len(rows)), map(_names_none, tenants)))
+        bare = 0 if all(requests) else countOf(self._lines.requests(rows), None)
         counted.lines += len(rows)
-        counted.requests += len(requests) - requests.count(None)
-        lack = [n for n, tenant in enumerate(tenants) if not tenant or tenant in NO_TENANTS]
+        counted.requests += len(rows) - bare
         if lack:
-            self._lacking(block, at, rows, requests, lack)
-        if self._join:
-            self._joined(tenants, requests, at)
+            self._nameless += map(lines.__getitem__, lack)
+            self._nameless_rows += map(rows.__getitem__, lack)
+            if len(counted.places) < MOST_PLACES:
+                telling = [n for n, kind in zip(lack, self._sorted(), strict=True) if self._is_telling(kind)]
+                counted.places += _offsets(block, telling[: MOST_PLACES - len(counted.places)], at)
+            elif self._passed > PASSED:
+                self._sorted()
+        if kept:
+            self._joined(*kept, at, lack if not bare else None)
         if self._markers:
             self._bleeding(block, at)
 
-    def _lacking(self, block: bytes, at: int, rows: list[Any], requests: list[Any], lack: list[int]) -> None:
-        """Count the lines that name no tenant."""
+    def ended(self) -> Counted:
+        """What was counted."""
+        self._sorted()
+        self._add_kinds()
+        _forget(self._counted.seen)
+        return self._counted
+
+    def _sorted(self) -> list[Kind | None]:
+        """Sort the lines that name no tenant by what wrote them; None for one that is not readable."""
+        unreadable = self._lines.unreadable
+        lines, rows = self._nameless, self._nameless_rows
+        self._nameless, self._nameless_rows, self._passed = [], [], 0
+        broken = [n for n, row in enumerate(rows) if row is unreadable]
+        for n in reversed(broken):
+            del lines[n], rows[n]
+        self._counted.unreadable += len(broken)
+        has_request = [request is not None for request in self._lines.requests(rows)]
+        kinds: list[Kind] = list(zip(*self._lines.said(lines, rows), has_request, strict=True))
+        self._kinds.update(kinds)
+        if len(self._kinds) > MOST_NAMES:
+            self._add_kinds()
+        each: list[Kind | None] = [*kinds]
+        for n in broken:
+            each.insert(n, None)
+        return each
+
+    def _is_telling(self, kind: Kind | None) -> bool:
+        if kind is None:
+            return False
+        level, logger, has_request = kind
+        return logger not in self._background and (has_request or _said(level) in _BAD_LEVELS)
+
+    def _add_kinds(self) -> None:
+        """Add up the lines that name no tenant."""
         counted = self._counted
-        few = [rows[n] for n in lack]
-        levels, loggers = self._columns[2](few), self._columns[3](few)
-        places: list[int] = []
-        for n, level, logger in zip(lack, levels, loggers, strict=True):
-            if rows[n] is None:
-                continue
+        for (level, logger, has_request), number in self._kinds.items():
             if logger in self._background:
-                counted.background += 1
-                counted.requests -= requests[n] is not None
+                counted.background += number
+                counted.requests -= number * has_request
                 continue
-            said = str(level).lower() if level is not None else ""
-            bad = said in _BAD_LEVELS
-            counted.without += 1
-            counted.errors_without += bad
-            counted.requests_without += requests[n] is not None
+            said = _said(level)
+            counted.without += number
+            counted.errors_without += number * (said in _BAD_LEVELS)
+            counted.requests_without += number * has_request
             name = f"{said} {logger or ''}".strip() or "no level, no logger"
             if name in counted.where or len(counted.where) < MOST_NAMES:
-                counted.where[name] += 1
-            if (bad or requests[n] is not None) and len(counted.places) + len(places) < MOST_PLACES:
-                places.append(n)
-        if places:
-            counted.places += _offsets(block, places, at)
+                counted.where[name] += number
+        self._kinds.clear()
 
-    def _joined(self, tenants: list[Any], requests: list[Any], at: int) -> None:
-        """Whether one request has two tenants."""
-        counted = self._counted
-        pairs = {
-            (request, tenant)
-            for request, tenant in zip(requests, tenants, strict=True)
-            if request is not None and tenant and tenant not in NO_TENANTS
-        }
+    def _joined(self, tenants: list[Any], requests: list[Any], at: int, lack: list[int] | None) -> None:
+        """Whether one request has two tenants. `lack` are the lines that miss either, if they are known."""
+        if lack is None:
+            lack = [n for n, request in enumerate(requests) if request is None or tenants[n] in NO_TENANTS]
+        for n in reversed(lack):
+            del requests[n], tenants[n]
+        counted, names = self._counted, self._names
+        try:
+            "".join(requests), "".join(tenants)
+        except TypeError:
+            requests, tenants = list(map(str, requests)), list(map(str, tenants))
+        if len(names) > MOST_NAMES:
+            names.clear()
+        tenants = list(map(names.setdefault, tenants, tenants))
         before = len(counted.seen)
-        for request, tenant in pairs:
-            known = counted.seen.setdefault(str(request), str(tenant))
-            if known != str(tenant) and len(counted.mixed) < MOST_PLACES:
-                counted.mixed.append((str(request), *sorted((known, str(tenant))), at))  # type: ignore[arg-type]
+        known = list(map(counted.seen.setdefault, requests, tenants))
         counted.joined += len(counted.seen) - before
+        if known != tenants:
+            for request, one, other in zip(requests, known, tenants, strict=True):
+                found = (request, min(one, other), max(one, other), at)
+                if one != other and found not in counted.mixed and len(counted.mixed) < MOST_PLACES:
+                    counted.mixed.append(found)
         if len(counted.seen) > MOST_REQUESTS:
             counted.forgot = True
-            for request in list(counted.seen)[: len(counted.seen) - MOST_REQUESTS]:
-                del counted.seen[request]
+            if len(counted.seen) > MOST_REQUESTS * 9 // 8:
+                _forget(counted.seen)
 
     def _bleeding(self, block: bytes, at: int) -> None:
         for key, marker in self._markers:
             found = block.find(marker)
             while found >= 0 and len(self._counted.bled) < MOST_PLACES:
                 start = block.rfind(b"\n", 0, found) + 1
-                end = block.find(b"\n", found)
-                rows = [row for row in self._rows(block[start : end + 1]) if row is not None]
-                tenant = self._columns[0](rows)[0] if rows else None
-                if tenant is not None and str(tenant) != key:
-                    self._counted.bled.append((key, str(tenant), at + start))
-                found = block.find(marker, end if end >= 0 else len(block))
-
-    # forms -----------------------------------------------------------------------------------------
-
-    def _json(self, block: bytes) -> list[Any]:
-        import msgspec
-
-        decoder = _decoder(self._form)
-        try:
-            return decoder.decode_lines(block)  # type: ignore[no-any-return]
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return [self._careful(decoder, line) for line in block.splitlines() if line.strip()]
-
-    def _careful(self, decoder: Any, line: bytes) -> Any:
-        import msgspec
-
-        try:
-            return decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            self._counted.unreadable += 1
-            return None
-
-    def _by_line(self, read: Callable[[str], Any]) -> Callable[[bytes], list[Any]]:
-        return lambda block: [read(line) for line in block.decode("utf-8", "replace").split("\n") if line.strip()]
-
-    def _logfmt(self, line: str) -> Any:
-        pairs = {name: value.strip('"') for name, value in _LOGFMT.findall(line)}
-        if not pairs:
-            self._counted.unreadable += 1
-            return None
-        form = self._form
-        return Row(*(_first(pairs, names) for names in (form.tenant, form.request, form.level, form.logger)))
-
-    def _pattern(self, line: str) -> Any:
-        match = self._expression.search(line) if self._expression else None
-        if match is None:
-            self._counted.unreadable += 1
-            return None
-        groups = match.groupdict()
-        return Row(groups.get("tenant"), groups.get("request"), groups.get("level"), groups.get("logger"))
+                end = block.find(b"\n", found) + 1
+                for tenant in self._lines.tenants(self._lines.read(block[start:end])[1]):
+                    if tenant is not None and str(tenant) != key:
+                        self._counted.bled.append((key, str(tenant), at + start))
+                found = block.find(marker, end)
 
 
-@dataclass(slots=True)
-class Row:
-    """The fields of a line that count; None for one that is not there."""
-
-    tenant: Any
-    request: Any
-    level: Any
-    logger: Any
-
-
-def _first(pairs: dict[str, str], names: tuple[str, ...]) -> str | None:
-    return next((pairs[name] for name in names if name in pairs), None)
-
-
-@lru_cache(maxsize=8)
-def _decoder(form: Form) -> Any:
-    import msgspec
-
-    value = str | int | float | bool | None
-    names = [*form.tenant, *form.request, *form.level, *form.logger]
-    fields = [(f"f{n}", value, msgspec.field(default=None, name=name)) for n, name in enumerate(dict.fromkeys(names))]
-    return msgspec.json.Decoder(msgspec.defstruct("Line", fields, gc=False))
-
-
-Column = Callable[[list[Any]], list[Any]]
-
-
-@lru_cache(maxsize=8)
-def _columns_of(form: Form) -> tuple[Column, Column, Column, Column]:
-    """From decoded lines to one role's values; a line that could not be read has None."""
-    names = list(dict.fromkeys([*form.tenant, *form.request, *form.level, *form.logger]))
-    roles = (
-        [f"f{names.index(name)}" for name in role] for role in (form.tenant, form.request, form.level, form.logger)
-    )
-    tenant, request, level, logger = (_column(fields) for fields in roles)
-    return tenant, request, level, logger
-
-
-def _column(fields: list[str]) -> Column:
-    getters = [operator.attrgetter(name) for name in fields]
-    only = getters[0]
-
-    def first(line: Any) -> Any:
-        return next((value for get in getters if (value := get(line)) is not None), None)
-
-    read = only if len(getters) == 1 else first
-
-    def column(lines: list[Any]) -> list[Any]:
-        try:
-            return list(map(read, lines))
-        except AttributeError:
-            return [None if line is None else read(line) for line in lines]
-
-    return column
-
-
-_row_columns = tuple(_column([name]) for name in ("tenant", "request", "level", "logger"))
+def _said(level: Any) -> str:
+    return "" if level is None else str(level).lower()
 
 
 def _offsets(block: bytes, numbers: list[int], at: int) -> list[int]:
-    """Byte offsets of some lines of a block, blank ones not counted."""
-    found, wanted, offset, number = [], set(numbers), 0, 0
-    for line in block.splitlines(keepends=True):
+    """Byte offsets of some lines of a block, in order, blank ones not counted."""
+    found: list[int] = []
+    offset, number = at, 0
+    for line in BytesIO(block):
+        if len(found) == len(numbers):
+            break
         if line.strip():
-            if number in wanted:
-                found.append(at + offset)
+            if number == numbers[len(found)]:
+                found.append(offset)
             number += 1
         offset += len(line)
     return found

@@ -9,24 +9,24 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from stas_tui.isolation.base import World
+from stas_tui.isolation.logs.children import count_in_children
 from stas_tui.isolation.logs.counting import Counted, Form, count
 from storage.canonical import digest_of
 from storage.records import Json
 
-PART = 64 * 1024 * 1024
+PART = 32 * 1024 * 1024
 """Bytes that one process counts at a time."""
-JOINED = 256 * 1024 * 1024
-"""Bytes at the end of what is new in which requests are joined with their tenants."""
+JOINED = 128 * 1024 * 1024
+"""Bytes at the end of what is new in which requests are joined with their tenants: about twice as many as are kept."""
 MOST_FILES = 200
 TAIL = 4_096
-RULES = "log-lines-1"
+RULES = "log-lines-2"
 KEPT_MS = 24 * 3_600_000
 """Lines are counted together for a day; then counting begins again."""
 
@@ -69,6 +69,7 @@ def look(world: World, path: Path, form: Form) -> Looked:
         end = _whole(path, status.st_size)
         for part in _parts(world, path, start, end, form):
             counted.add(part)
+        counted.forgot |= end - start > JOINED
         _keep(world, path, status, form, {**_to_json(counted), "offset": end, "since": since})
     except OSError as error:
         return Looked(path, Counted(), 0, world.clock.now(), (error.strerror or "it cannot be read").lower())
@@ -98,15 +99,10 @@ def _parts(world: World, path: Path, start: int, end: int, form: Form) -> Iterat
             yield count(path, first, last, form, join=join)
         return
     workers = min(len(os.sched_getaffinity(0)), len(parts))
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(count, path, first, last, form, join=join) for first, last, join in parts]
-        try:
-            for n, part in enumerate(waiting):
-                world.step(f"{path.name}, {100 * n // len(parts)} % of {(end - start) // 1024 // 1024:,} MiB")
-                yield part.result()
-        finally:
-            for part in waiting:
-                part.cancel()
+    with closing(count_in_children(path, parts, form, workers)) as counted:
+        for n, part in enumerate(counted):
+            world.step(f"{path.name}, {100 * (n + 1) // len(parts)} % of {(end - start) // 1024 // 1024:,} MiB")
+            yield part
 
 
 # what was counted before ----------------------------------------------------------------------------

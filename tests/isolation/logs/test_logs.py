@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
@@ -154,6 +156,19 @@ def test_G4_a_marker_under_another_tenant_is_flagged_and_its_absence_proves_noth
     results = asked(str(path), "G4")
     assert results["acme"].reason == "a line of globex holds the marker of acme"
     assert "no canary" in results["globex"].reason
+
+
+def test_without_its_decoder_every_check_says_what_to_install(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.log", map(line, range(300)))
+    code = f"""
+import sys
+sys.modules["msgspec"] = None
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_logs import asked
+print([result.reason for check in ("G1", "G2") for result in asked({str(path)!r}, check).values()])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(["msgspec is not installed; install Stas again"] * 2)
 
 
 def test_no_line_is_kept(tmp_path: Path) -> None:
