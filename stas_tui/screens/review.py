@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -24,6 +24,7 @@ from widgets.printable import flat
 if TYPE_CHECKING:
     from stas_tui.app import StasApp
 
+_OWN = frozenset({"accept", "again", "park", "give_up", "diff", "output", "tick", "leave"})
 MOST_DEVIATIONS = 9
 """As many deviations have a key of their own; a run with more is ticked from the first on."""
 
@@ -70,6 +71,7 @@ class ReviewScreen(ClickedKeys, Screen[Judgment | None]):
         self.look = view
         self.work_state: Json = view.work
         self.result: Json = view.work["result"]
+        self._answering = False
 
     def compose(self) -> ComposeResult:
         """Title, result, keys."""
@@ -89,6 +91,8 @@ class ReviewScreen(ClickedKeys, Screen[Judgment | None]):
         outcome = self.result["outcome"]
         if action in self.app.LEFT_OUT:
             return False
+        if self._answering and action in _OWN:
+            return None
         if action in ("accept", "again", "park", "give_up") and not self.app.application.person:
             return None
         if action == "tick":
@@ -118,9 +122,35 @@ class ReviewScreen(ClickedKeys, Screen[Judgment | None]):
         view.rebuild(new_content=False)
         self.refresh_bindings()
 
-    @work(exclusive=True, group="judge")
-    async def action_accept(self) -> None:
+    def action_accept(self) -> None:
         """Accept; asks for a reason where something was not seen."""
+        self._answer(self._accept)
+
+    def action_again(self) -> None:
+        """Another try: a cause, then a changed prompt; both are prefilled by what the agent proposes."""
+        self._answer(self._again)
+
+    def action_give_up(self) -> None:
+        """Leave the task."""
+        self._answer(self._give_up)
+
+    def action_diff(self) -> None:
+        """The whole change."""
+        self._answer(self._diff)
+
+    def _answer(self, act: Callable[[], Awaitable[None]]) -> None:
+        """One at a time: keys that arrive with the first, typed ahead or on a slow line, are for what it opens."""
+        if not self._answering:
+            self._answering = True
+            self.run_worker(self._to_its_end(act), group="judge")
+
+    async def _to_its_end(self, act: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await act()
+        finally:
+            self._answering = False
+
+    async def _accept(self) -> None:
         ticked = sorted(self.query_one(ResultView).ticked)
         reason = ""
         problem = why_not_accept(self.work_state, reason="", ticked=ticked)
@@ -131,9 +161,7 @@ class ReviewScreen(ClickedKeys, Screen[Judgment | None]):
             reason = answer
         self.dismiss(Judgment(verb="accept", reason=reason, ticked=ticked))
 
-    @work(exclusive=True, group="judge")
-    async def action_again(self) -> None:
-        """Another try: a cause, then a changed prompt; both are prefilled by what the agent proposes."""
+    async def _again(self) -> None:
         from stas_tui.screens.text_edit import PromptAgain
 
         machine = self.app.application.machine
@@ -157,18 +185,14 @@ class ReviewScreen(ClickedKeys, Screen[Judgment | None]):
         """Ask the architect."""
         self.dismiss(Judgment(verb="park"))
 
-    @work(exclusive=True, group="judge")
-    async def action_give_up(self) -> None:
-        """Leave the task."""
+    async def _give_up(self) -> None:
         reason = await self.app.push_screen_wait(
             AskReason("Give the task up", "The workspace keeps everything; your reason stands in the summary.")
         )
         if reason:
             self.dismiss(Judgment(verb="give up", reason=reason))
 
-    @work(exclusive=True, group="judge")
-    async def action_diff(self) -> None:
-        """The whole change."""
+    async def _diff(self) -> None:
         patch = await self.app.hand.look(self._patch)
         await self.app.push_screen_wait(ShowText("Everything that changed against the base", patch))
 

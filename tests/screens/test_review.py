@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from textual import events
+
 from stas_tui.screens.dialogs import Ask, AskReason, ShowText
 from stas_tui.screens.main import MainScreen
 from stas_tui.screens.output import OutputScreen
@@ -152,3 +154,25 @@ async def test_a_lock_yields_to_a_typed_reason(dashboard: Open, application: App
         assert pulse is not None
         kinds = [event.kind for event in application.context.journal.events(pulse_id=pulse.id)]
         assert "policy.overridden" in kinds
+
+
+async def test_keys_that_arrive_together_with_giving_up_accept_nothing(
+    dashboard: Open, application: Application
+) -> None:
+    """Over a slow line: «G», and a reason that begins with «A»."""
+    walk(application, "review", task="T-301")
+    async with dashboard(application=application) as hands:
+        await hands.open(ReviewScreen)
+        screen = hands.screen
+        assert isinstance(screen, ReviewScreen)
+        assert screen.disabled_reason("accept") is None
+        for key in ("G", "A", "escape", "d"):
+            hands.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await hands.on(AskReason)
+        await hands.sees("Give the task up")
+        await hands.type("after all it is not ours")
+        await hands.press("enter")
+        await hands.on(MainScreen)
+        await hands.quiet()
+        assert application.context.pulses.work(application.machine.work().pulse.id).get("commit") is None
+        await hands.sees("given up: after")
