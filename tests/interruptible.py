@@ -1,4 +1,4 @@
-"""A program that hears ctrl+c also where the tests themselves run in the background, with SIGINT ignored."""
+"""A program that hears signals also where the tests themselves run in the background, with some of them ignored."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 HEARING = [
     sys.executable,
     "-c",
-    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])",
+    "import os, signal, sys\n"
+    "for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT): signal.signal(number, signal.SIG_DFL)\n"
+    "os.execv(sys.argv[1], sys.argv[1:])",
 ]
 """Put before a command line."""

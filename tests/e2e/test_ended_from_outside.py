@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.piped import environment as clean
+from tests.interruptible import HEARING
 from tests.terminals import Terminal, environment, stas
 
 pytestmark = pytest.mark.pty
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.pty
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_the_dashboard_gives_the_terminal_back(tmp_path: Path, number: signal.Signals) -> None:
-    terminal = Terminal(stas("demo"), environment(clean(tmp_path / "home")))
+    terminal = Terminal([*HEARING, *stas("demo")], environment(clean(tmp_path / "home")))
     try:
         before = termios.tcgetattr(terminal.master)
         terminal.sees(b"README has examples")

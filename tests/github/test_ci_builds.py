@@ -20,6 +20,7 @@ from storage.clock import ManualClock
 from storage.records import DataState
 from storage.redact import register_secret
 from storage.watch_records import Check
+from tests.health.real import until
 
 ENGINE = """#!/bin/sh
 echo "$@" >> "$(dirname "$0")/calls"
@@ -153,7 +154,7 @@ def test_a_build_that_takes_too_long_is_stopped_with_all_its_children(
     done = build.look(compose)
     assert (done.state, done.word) == ("failure", "timed_out")
     child = Path(f"/proc/{(tmp_path / 'child').read_text().strip()}/stat")
-    assert not child.exists() or " Z " in child.read_text()
+    until(lambda: not child.exists() or " Z " in child.read_text(), "the end of the child that was killed")
 
 
 def test_a_flood_of_output_is_cut_in_the_middle(build: ComposeBuild, compose: str, stand_in: Path) -> None:

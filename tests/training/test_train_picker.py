@@ -17,6 +17,7 @@ from stas_tui.cli import main, parser
 from stas_tui.commands.train_picker import command
 from stas_tui.locations import Locations
 from stas_tui.training import ledger
+from tests.interruptible import HEARING
 from tests.terminals import Terminal, environment, stas
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,16 +62,6 @@ def test_a_lesson_is_run_with_the_flags_of_the_list() -> None:
     assert (str(again.home), again.profile, again.theme, again.ascii, again.mouse) == ("/x/h", "p", "day", True, False)
     bare = parser().parse_args(command(parser().parse_args(["demo", "--choose"]), "f.toml")[3:])
     assert (bare.home, bare.profile, bare.theme, bare.ascii, bare.mouse) == (None, None, None, False, True)
-
-
-HEARING = [
-    sys.executable,
-    "-c",
-    "import os, signal, sys\n"
-    "for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT): signal.signal(number, signal.SIG_DFL)\n"
-    "os.execv(sys.argv[1], sys.argv[1:])",
-]
-"""Put before a command line: it hears signals also where whoever started the tests has them ignored."""
 
 
 def in_a_terminal(home: Path, *words: str) -> Terminal:

@@ -350,7 +350,7 @@ async def test_a_run_is_cancelled_at_its_output(tmp_path: Path) -> None:
         await at.on(OutputScreen)
         await at.sees("ended: cancelled")
         await at.pass_s(1)
-        assert [thing.verb for thing in at.director.engine.inputs if isinstance(thing, Act)][-1] == "rollback"
+        assert "rollback" in [thing.verb for thing in at.director.engine.inputs if isinstance(thing, Act)]
         await at.press("escape")
         await at.on(MainScreen)
         await at.press("g")
