@@ -11,7 +11,7 @@ from stas_tui.screens.change_review_send import VerdictScreen
 from stas_tui.screens.change_reviews import ReviewsScreen
 from stas_tui.screens.dialogs import Ask
 from stas_tui.wiring import Application
-from tests.screens.hands import HOLD_MS, Hands
+from tests.screens.hands import Hands
 
 
 @asynccontextmanager
@@ -75,7 +75,6 @@ async def write(hands: Hands, event: str = "r") -> VerdictScreen:
 async def approve(hands: Hands) -> None:
     """Read the open gate, wait as long as it wants, approve it."""
     await hands.read()
-    hands.clock.advance(HOLD_MS)
-    await hands.until(lambda: hands.gate.gate_lock.locked_because() is None, "unlocked")
+    await hands.unlock()
     await hands.press("A")
     await hands.on(ChangeReviewScreen)

@@ -203,6 +203,11 @@ class Hands:
         await self.press("end")
         await self.until(lambda: gate.gate_lock.locked_because() not in ("read to the end first", None), "read")
 
+    async def unlock(self) -> None:
+        """Let the hold of the open gate pass, of which all has been read."""
+        self.clock.advance(HOLD_MS)
+        await self.until(lambda: self.gate.gate_lock.locked_because() is None, "unlocked")
+
     async def approve(self) -> None:
         """Open what waits, read it, type its name if it wants one, let the hold pass, and approve."""
         await self.open(GateScreen)
@@ -212,8 +217,7 @@ class Hands:
             await self.press("tab")
             await self.type(gate.gate.model.confirm_name)
             await self.press("enter")
-        self.clock.advance(HOLD_MS)
-        await self.until(lambda: gate.gate_lock.locked_because() is None, "unlocked")
+        await self.unlock()
         await self.press("A")
         await self.on(MainScreen)
         await self.quiet()

@@ -49,8 +49,7 @@ async def test_only_a_capital_after_reading_and_the_hold_approves(dashboard: Ope
         while not isinstance(hands.app.screen, GateScreen):
             await hands.press("escape")
         assert only(at_claim) is ActionState.PENDING
-        hands.clock.advance(HOLD_MS)
-        await hands.until(lambda: hands.gate.gate_lock.locked_because() is None, "unlocked")
+        await hands.unlock()
         await hands.press("A")
         await hands.on(MainScreen)
         await hands.sees("T-301 claimed")
@@ -61,8 +60,7 @@ async def test_looking_at_evidence_or_help_holds_once_more(dashboard: Open, at_c
     async with dashboard(application=at_claim) as hands:
         await hands.open(GateScreen)
         await hands.read()
-        hands.clock.advance(HOLD_MS)
-        await hands.until(lambda: hands.gate.gate_lock.locked_because() is None, "unlocked")
+        await hands.unlock()
         for key, above in (("enter", ShowText), ("question_mark", HelpScreen)):
             await hands.press(key)
             await hands.on(above)
@@ -99,8 +97,7 @@ async def test_keys_that_arrive_together_with_a_rejection_or_an_edit_approve_not
     async with dashboard(application=application) as hands:
         await hands.open(GateScreen)
         await hands.read()
-        hands.clock.advance(HOLD_MS)
-        await hands.until(lambda: hands.gate.gate_lock.locked_because() is None, "unlocked")
+        await hands.unlock()
         for key in (first, "A", "l", "l"):
             hands.app.post_message(events.Key(key, key))
         await hands.on(above)
@@ -108,8 +105,7 @@ async def test_keys_that_arrive_together_with_a_rejection_or_an_edit_approve_not
         await hands.press("escape")
         await hands.on(GateScreen)
         assert hands.gate.gate_lock.locked_because() == "opens in a moment"
-        hands.clock.advance(HOLD_MS)
-        await hands.until(lambda: hands.gate.gate_lock.locked_because() is None, "unlocked again")
+        await hands.unlock()
         await hands.press("A")
         await hands.on(MainScreen)
         assert application.context.journal.pending() == []
@@ -121,8 +117,7 @@ async def test_what_is_pressed_together_with_leaving_it_open_decides_nothing(
     async with dashboard(application=at_claim) as hands:
         await hands.open(GateScreen)
         await hands.read()
-        hands.clock.advance(HOLD_MS)
-        await hands.until(lambda: hands.gate.gate_lock.locked_because() is None, "unlocked")
+        await hands.unlock()
         for key in ("escape", "A"):
             hands.app.post_message(events.Key(key, key if len(key) == 1 else None))
         await hands.on(MainScreen)
@@ -251,8 +246,7 @@ async def test_an_edit_is_a_new_request_that_has_to_be_read_again(dashboard: Ope
         await hands.open(GateScreen)
         before = hands.gate.action.digest
         await hands.read()
-        hands.clock.advance(HOLD_MS)
-        await hands.until(lambda: hands.gate.gate_lock.locked_because() is None, "unlocked")
+        await hands.unlock()
         await hands.press("E")
         await hands.on(EditArgs)
         await hands.type("Short: ")
