@@ -183,6 +183,18 @@ def _declared(path: str, listed: Sequence[str]) -> bool:
     return False
 
 
+_ENDED = {
+    "cancelled": "was cancelled",
+    "timeout": "took too long and was ended",
+    "idle": "printed nothing for too long and was ended",
+    "signal": "did not end by itself",
+    "lost": "was lost: its keeper died",
+    "spawn failed": "could not be started",
+    "": "ended for a reason that nobody knows",
+}
+"""How a run ended that did not end by itself."""
+
+
 def classify(*, status: RunStatus, report: ExecutorReport, changes: Changes, listed_files: Sequence[str]) -> RunResult:
     """The class of a finished run: how it ended, what it says, what changed (R86-R89, D20).
 
@@ -206,7 +218,8 @@ def classify(*, status: RunStatus, report: ExecutorReport, changes: Changes, lis
 
     if status.stop != "exit":
         half_done = [f"half-done: {commit}" for commit in changes.commits]
-        why = f"the run ended by {status.stop or 'an unknown cause'}" + (f": {status.detail}" if status.detail else "")
+        why = f"the run {_ENDED.get(status.stop or '', f'ended: {status.stop}')}"
+        why += f": {status.detail}" if status.detail else ""
         kind = status.stop or "lost"
         return conclude(Outcome.FAILURE, kind, why, *half_done, report.blocker and f"it reported: {report.blocker}")
     if status.survivors:

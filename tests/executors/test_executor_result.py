@@ -241,7 +241,7 @@ def test_a_timeout_lists_what_is_half_done() -> None:
         listed_files=[],
     )
     assert result.because[:3] == (
-        "the run ended by timeout: ran longer than 5 s",
+        "the run took too long and was ended: ran longer than 5 s",
         "half-done: abc one",
         "half-done: def two",
     )
