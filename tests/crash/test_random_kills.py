@@ -12,8 +12,9 @@ from tests.crash.scene import PROJECT, Scene, each_effect_once, every_action, no
 
 SEED = int(os.environ.get("STAS_KILL_SEED") or random.SystemRandom().randrange(1 << 32))
 """Set STAS_KILL_SEED to repeat the moments of a campaign."""
-IN_A_ROW = 4
-"""After so many deaths without any progress a worker gets more time."""
+FIRST_MS, IN_A_ROW, DOUBLED = 250.0, 3, 6
+"""A worker lives so long at most. After so many deaths at the same place it gets twice the time, so many times at most:
+no place of a pulse is too long for a campaign to get beyond it."""
 
 
 def campaign(scene: Scene, kills: int) -> None:
@@ -21,19 +22,25 @@ def campaign(scene: Scene, kills: int) -> None:
     print(f"seed {SEED}, {kills} kills")
     moments = random.Random(SEED)
     effects, pulses = kills, 1 + kills // 40
-    patience, done, stalled = 250.0, 0, 0
+    patience, done, stalled = FIRST_MS, 0, 0
+    reached: list[tuple[int, str]] = []
+    place: tuple[int, list[tuple[int, str]]] = (0, reached)
     while done < kills:
         ended = scene.start(kill_after_ms=moments.uniform(10, patience), effects=effects, pulses=pulses, patience_s=1.5)
         if ended.done:
             effects, pulses = effects + kills, pulses + 1
             continue
         done += 1
-        stalled = 0 if ended.of("progress") else stalled + 1
-        patience = 900.0 if stalled > IN_A_ROW else 250.0
+        reached = [(line["step"], line["needs"]) for line in ended.of("progress")][-1:] or reached
+        before, place = place, (len(scene.effects), reached)
+        stalled = stalled + 1 if place == before else 0
+        patience = FIRST_MS * 2 ** min(stalled // IN_A_ROW, DOUBLED)
         if done % 10 == 0:
             with scene.look() as app:
                 nothing_by_itself(scene, app)
-    print(f"{len(scene.effects)} small effects, {sum(len(e.of('close')) for e in scene.ended)} pulses ended")
+    closed = sum(len(e.of("close")) for e in scene.ended)
+    print(f"{len(scene.effects)} small effects, {closed} pulses ended")
+    assert closed >= kills // 100, f"seed {SEED}: the campaign got nowhere"
     last = scene.start(effects=scene.next_effect + 3, pulses=pulses, patience_s=1.5)
     assert last.done, f"seed {SEED}: {last}"
     with scene.look() as app:
