@@ -154,13 +154,17 @@ class InstructorScreen(ClickedKeys, ToldLine, Screen[None]):
 
     @work(exclusive=True, group="look")
     async def look(self) -> None:
-        """Ask how it stands."""
+        """Ask how it stands; a screen on its way out draws nothing."""
+        gone, answer = "", {}
         try:
             answer = await self._wire.ask("state")
         except ControlGone as error:
-            self._gone(str(error))
+            gone = str(error)
+        if not self.display:
             return
-        if answer.get("ok") and isinstance(answer.get("state"), dict):
+        if gone:
+            self._gone(gone)
+        elif answer.get("ok") and isinstance(answer.get("state"), dict):
             self.show(answer["state"])
         else:
             self.tell(str(answer.get("said", "It gave no answer.")), error=True)

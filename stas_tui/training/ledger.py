@@ -5,6 +5,7 @@ It belongs to whoever trains: it stays on the machine, is readable by its owner 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -82,11 +83,15 @@ def entry_of(engine: Engine, result: Score, *, at: int, run: str = "") -> Entry:
 
 
 def append(path: Path, entry: Entry) -> None:
-    """Add a line and have it on the disk. A line that a crash cut off before stays alone. Raises `LedgerUnusable`."""
+    """Add a line and have it on the disk, one process at a time. A line that a crash cut off before stays alone.
+
+    Raises `LedgerUnusable`.
+    """
     line = json.dumps(as_json(entry), ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
             size = os.fstat(handle).st_size
             torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
             data = (b"\n" if torn else b"") + line

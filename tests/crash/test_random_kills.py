@@ -40,7 +40,7 @@ def campaign(scene: Scene, kills: int) -> None:
                 nothing_by_itself(scene, app)
     closed = sum(len(e.of("close")) for e in scene.ended)
     print(f"{len(scene.effects)} small effects, {closed} pulses ended")
-    assert closed >= kills // 100, f"seed {SEED}: the campaign got nowhere"
+    assert len(scene.effects) >= kills // 10, f"seed {SEED}: the campaign got nowhere"
     last = scene.start(effects=scene.next_effect + 3, pulses=pulses, patience_s=1.5)
     assert last.done, f"seed {SEED}: {last}"
     with scene.look() as app:
@@ -50,7 +50,7 @@ def campaign(scene: Scene, kills: int) -> None:
         open_still = [a for a in actions if a.state in (ActionState.EXECUTING, ActionState.UNKNOWN)]
         assert not open_still, f"seed {SEED}: {open_still}"
         titles = {t.title for t in app.world.tasks(PROJECT)}
-        titles |= {m.title for m in app.world.memories()} | {m.text for m in app.world.sent(100_000)}
+        titles |= {m.title for m in app.world.memories(100_000)} | {m.text for m in app.world.sent(100_000)}
         for n in scene.effects:
             names = {
                 f"infra: small {n}",

@@ -107,7 +107,6 @@ def test_sixteen_threads_share_four_hundred_tasks(world: World) -> None:
     assert {task.id: task.assignee for task in world.tasks("shop")} == {
         id_: f"agent-{n}" for n, share in enumerate(won) for id_ in share
     }
-    assert all(won), "every thread must get a task"
 
 
 def test_one_agent_twice_at_once_is_one_claim(world: World) -> None:
