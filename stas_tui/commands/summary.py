@@ -12,8 +12,7 @@ def run(args: Namespace) -> int:
     """Print a summary, the open pulse's draft if no number is given. Raises `StasError`."""
     from stas_tui.config import load
     from stas_tui.locations import write_private
-    from stas_tui.pulse import summary_facts
-    from stas_tui.pulse.summary import summary_form
+    from stas_tui.pulse import closing
     from storage.clock import iso
 
     profile = common.profile(args)
@@ -28,9 +27,9 @@ def run(args: Namespace) -> int:
                 common.say("No pulse has run in this profile yet.")
                 return 1
             pulse = latest
-        text = app.machine.summary(pulse.id)
+        draft = closing.draft(app.context, pulse, outcome=pulse.outcome or "", at=pulse.ended_at)
+        text = pulse.summary if pulse.ended_at is not None and pulse.summary else draft.text
         if args.json:
-            facts = summary_facts.facts(app.context, pulse)
             common.print_json(
                 {
                     "pulse": pulse.number,
@@ -39,7 +38,7 @@ def run(args: Namespace) -> int:
                     "started_at": iso(pulse.started_at),
                     "ended_at": iso(pulse.ended_at) if pulse.ended_at else None,
                     "outcome": pulse.outcome,
-                    "fields": [list(row) for row in summary_form(facts)],
+                    "fields": [list(row) for row in draft.form],
                     "markdown": text,
                 }
             )
